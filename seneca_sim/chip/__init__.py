@@ -1,0 +1,1 @@
+"""Hardware descriptions: validated chip files, micro-code programs, prices."""

@@ -1,0 +1,1 @@
+"""Event streams: readers, slicing into time steps."""

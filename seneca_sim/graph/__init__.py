@@ -1,0 +1,1 @@
+"""Networks: nodes, readers of file formats, and the layers that the chip sees."""

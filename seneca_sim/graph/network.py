@@ -1,0 +1,134 @@
+"""The network as the chip sees it: layers of neurons, joined by edges that carry weights.
+
+A `Graph` (nodes and edges, as read from a file) is lowered to a `Network` once: batch normalisation is folded, linear
+operators become edges, pooling moves to where the chip does it. Everything after the graph room reads only this.
+
+Shapes are (channels, rows, columns). A dense edge is a convolution whose kernel covers its whole input map and whose
+output map has one row and one column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seneca_sim.graph.neurons import Neuron
+
+__all__ = ["Edge", "InputContract", "Layer", "MaxPool", "Network", "NumberType", "Precision"]
+
+NumberType = Literal["binary", "int4", "int8", "int16", "int32", "int64", "bf16", "fp32"]
+"""Types of weights, states and event values; `binary` is for events only (a spike carries no value)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """Number types of one layer: its incoming weights, its states, and the events that it sends."""
+
+    weight: NumberType = "bf16"
+    state: NumberType = "bf16"
+    event: NumberType = "bf16"
+
+
+@dataclass(frozen=True, slots=True)
+class MaxPool:
+    """Max pooling fused behind a neuron: it sees values before they become events (of spikes: OR)."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edge:
+    """One weighted connection from a source layer into a layer.
+
+    The value that arrives at neuron (o, oy, ox) is
+    ``scale[o] * sum_i,ky,kx weight[o, i, ky, kx] * x[i, oy*sy - py + ky*dy, ox*sx - px + kx*dx]``, where x is the source's
+    map after summing windows of `pool` (ph, pw). An `add` edge has no weights: it adds source channel c to channel
+    c + `target_offset`.
+    """
+
+    name: str
+    source: int
+    """Index of the source layer in `Network.layers`."""
+    kind: Literal["conv", "dense", "add"]
+    weight: NDArray[np.generic] | None
+    """(out, in / groups, kernel rows, kernel columns), int8, int32 or float32; masked weights are zero. None for `add`."""
+    scale: NDArray[np.float32] | None = None
+    """(out,) or (1,) factor of the sum; None is 1."""
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+    pool: tuple[int, int] = (1, 1)
+    """A folded sum pooling in front: an event at (y, x) acts at (y // ph, x // pw); incomplete windows at the border act nowhere."""
+    delay: int = 0
+    """0: within the time step; 1: a recurrent edge, the values of the step before."""
+    target_offset: int = 0
+    mask: NDArray[np.bool_] | None = None
+    """Shape of `weight`; False where training fixed a weight to zero. None: no weight is masked."""
+
+    @property
+    def kernel(self) -> tuple[int, int]:
+        """Rows and columns of the kernel; (1, 1) for an `add` edge."""
+        return (1, 1) if self.weight is None else (self.weight.shape[2], self.weight.shape[3])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """A map of neurons with its incoming edges; `neuron` is None for an input layer (the host sends its events)."""
+
+    name: str
+    neuron: Neuron | None
+    shape: tuple[int, int, int]
+    """(channels, rows, columns) of the neurons."""
+    edges: tuple[Edge, ...] = ()
+    bias: NDArray[np.float32] | NDArray[np.int64] | None = None
+    """(channels,), added to every sum (in the unit of the neuron's state); None is zero."""
+    pool: MaxPool | None = None
+    precision: Precision = field(default_factory=Precision)
+    is_output: bool = False
+    is_head: bool = False
+    """Weights of a detection or classification head, which published memory figures leave out."""
+
+    @property
+    def is_input(self) -> bool:
+        """Whether the host sends this layer's events."""
+        return self.neuron is None
+
+    @property
+    def out_shape(self) -> tuple[int, int, int]:
+        """(channels, rows, columns) of the events that leave, after fused max pooling."""
+        if self.pool is None:
+            return self.shape
+        channels, rows, columns = self.shape
+        (kr, kc), (sr, sc), (pr, pc) = self.pool.kernel, self.pool.stride, self.pool.padding
+        return channels, (rows + 2 * pr - kr) // sr + 1, (columns + 2 * pc - kc) // sc + 1
+
+
+@dataclass(frozen=True, slots=True)
+class InputContract:
+    """What the network expects of a recording: how events become steps of input values."""
+
+    representation: Literal["binary", "count", "signed_count", "frame"] = "binary"
+    """binary: 0/1 per bin; count: events per bin; signed_count: ON minus OFF in one channel; frame: values as they are."""
+    slice_us: int = 1000
+    swap_xy: bool = False
+    flip_polarity: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """Layers in topological order (edges with delay 1 may point backwards or to themselves)."""
+
+    name: str
+    layers: tuple[Layer, ...]
+    dt_us: float | None = None
+    """The time step that neuron constants were discretised with; None for frame-based networks."""
+    task: Literal["classification", "other"] = "classification"
+    input_contract: InputContract = field(default_factory=InputContract)
+    assumptions: tuple[str, ...] = ()
+    """Sentences about what had to be assumed when the file was read (reset rule, time step, ...)."""

@@ -1,0 +1,40 @@
+"""Compiled functions: arrays and scalars in, integers out. This room knows numpy and numba only.
+
+`kernel` is the one decorator. Compiled code is cached on disk under a key of all kernel sources and the numba version,
+because numba's own cache looks only at the file that holds a function and would return old code when a callee in another
+file changes. ``SENECA_NUMBA_CACHE=0`` turns the cache off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+__all__ = ["kernel"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _cache_folder() -> Path:
+    """Return the cache folder of exactly these kernel sources and this numba."""
+    digest = hashlib.blake2b(numba.__version__.encode(), digest_size=12)
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + source.read_bytes())
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "seneca_sim" / digest.hexdigest()
+
+
+_CACHED = os.environ.get("SENECA_NUMBA_CACHE", "1") != "0"
+if _CACHED:
+    numba.config.CACHE_DIR = str(_cache_folder())
+
+
+def kernel(function: Function) -> Function:
+    """Compile a function on its first call; it releases the interpreter lock and follows numpy's division rules."""
+    compiled: Function = numba.njit(cache=_CACHED, nogil=True, error_model="numpy")(function)
+    return compiled

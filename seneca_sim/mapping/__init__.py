@@ -1,0 +1,1 @@
+"""Parts of layers on cores: types, validation, row provision, automatic mapping, placement."""
