@@ -64,7 +64,7 @@ class Edge:
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
     pool: tuple[int, int] = (1, 1)
-    """A folded sum pooling in front: an event at (y, x) acts at (y // ph, x // pw); incomplete windows at the border act nowhere."""
+    """A folded sum pooling in front: an event at (y, x) acts at (y // ph, x // pw), in incomplete border windows nowhere."""
     delay: int = 0
     """0: within the time step; 1: a recurrent edge, the values of the step before."""
     target_offset: int = 0
