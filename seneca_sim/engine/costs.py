@@ -1,0 +1,81 @@
+"""What the chip's programs cost a network: cycles and sizes per layer and per edge, shared by both engines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from seneca_sim.graph.network import Layer
+from seneca_sim.graph.neurons import Relu, SigmaDelta, ThresholdRelu
+
+__all__ = ["Costs", "EdgeCosts", "Evaluate", "LayerCosts", "evaluate_rule"]
+
+Evaluate = Literal["always", "touched", "touched_later"]
+"""Which output positions run the neuron program: all in every step, those with a synaptic operation in the step, or all in
+step 0 and the touched ones from step 1 on."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCosts:
+    """Costs of firing one layer; input layers have them too (unused), so that indices agree with the network's."""
+
+    neurons_per_chunk: int = 1
+    """Channels that one chunk of the update, window or emit program handles."""
+    update_cycles: int = 1
+    """Cycles of one chunk of the neuron update, per neuron position."""
+    pool_cycles: int = 0
+    """Cycles of one chunk of the window program (fused max pooling), per neuron position of the window; 0 without pooling."""
+    emit_cycles: int = 1
+    """Cycles of one chunk of the emit program, per output position."""
+    evaluate: Evaluate = "always"
+
+    def touched_only(self, step: int) -> bool:
+        """Return whether untouched positions are skipped in a step.
+
+        >>> LayerCosts(evaluate="touched_later").touched_only(0), LayerCosts(evaluate="touched_later").touched_only(1)
+        (False, True)
+        """
+        return self.evaluate == "touched" or (self.evaluate == "touched_later" and step > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeCosts:
+    """Costs of integrating through one edge."""
+
+    neurons_per_chunk: int = 1
+    """Channels that one chunk of the integrate program handles."""
+    chunk_cycles: int = 1
+    """Cycles of one chunk for one full group of events."""
+    value_bits: int = 0
+    """Bits of the source's event values in a packet; 0 for binary events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Costs of a network on a chip."""
+
+    layers: tuple[LayerCosts, ...]
+    """In the order of `Network.layers`."""
+    edges: tuple[EdgeCosts, ...]
+    """Edges numbered through all layers in order."""
+
+
+def evaluate_rule(layer: Layer) -> Evaluate:
+    """Return which positions of a layer must run their neuron program, from its equation and its bias.
+
+    An untouched position may be skipped where its neurons provably keep their state and send nothing: rectifiers without a
+    positive bias, and sigma-delta layers once the bias itself has been sent (at once if it is never sent).
+    """
+    bias = np.zeros(1) if layer.bias is None else np.asarray(layer.bias)
+    match layer.neuron:
+        case Relu():
+            return "touched" if bool(np.all(bias <= 0)) else "always"
+        case ThresholdRelu(threshold=threshold):
+            return "touched" if bool(np.all(np.asarray(threshold) >= 0) and np.all(bias <= 0)) else "always"
+        case SigmaDelta(activation=activation):
+            silent = np.all(bias <= 0) if activation == "relu" else np.all(bias == 0)
+            return "touched" if bool(silent) else "touched_later"
+        case _:
+            return "always"
