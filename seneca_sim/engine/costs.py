@@ -19,7 +19,7 @@ step 0 and the touched ones from step 1 on."""
 
 @dataclass(frozen=True, slots=True)
 class LayerCosts:
-    """Costs of firing one layer; input layers have them too (unused), so that indices agree with the network's."""
+    """Costs of firing one layer. Input layers, which only use `value_bits`, are listed too, so that indices agree."""
 
     neurons_per_chunk: int = 1
     """Channels that one chunk of the update, window or emit program handles."""
@@ -30,6 +30,8 @@ class LayerCosts:
     emit_cycles: int = 1
     """Cycles of one chunk of the emit program, per output position."""
     evaluate: Evaluate = "always"
+    value_bits: int = 0
+    """Bits of one value of the layer's events in a packet; 0 for binary events."""
 
     def touched_only(self, step: int) -> bool:
         """Return whether untouched positions are skipped in a step.
@@ -48,10 +50,6 @@ class EdgeCosts:
     """Channels that one chunk of the integrate program handles."""
     chunk_cycles: int = 1
     """Cycles of one chunk for one full group of events."""
-    value_bits: int = 0
-    """Bits of the source's event values in a packet; 0 for binary events."""
-
-
 @dataclass(frozen=True, slots=True)
 class Costs:
     """Costs of a network on a chip."""
@@ -68,7 +66,7 @@ def evaluate_rule(layer: Layer) -> Evaluate:
     An untouched position may be skipped where its neurons provably keep their state and send nothing: rectifiers without a
     positive bias, and sigma-delta layers once the bias itself has been sent (at once if it is never sent).
     """
-    bias = np.zeros(1) if layer.bias is None else np.asarray(layer.bias)
+    bias = np.zeros(1) if layer.bias is None else np.asarray(layer.bias, dtype=np.float64)
     match layer.neuron:
         case Relu():
             return "touched" if bool(np.all(bias <= 0)) else "always"
