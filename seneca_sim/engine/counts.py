@@ -38,7 +38,7 @@ INLET_COUNTERS = (
     "values",  # values in them
     "dropped_values",  # values whose convolution group has no channel in the part, or whose position touches nothing
     "tokens",  # tokens decoded
-    "credits",  # credits decoded for the producer side: counted at the inlet that sent them
+    "credits",  # credits decoded by producing cores (not by the host), counted at the inlet that sent them
     "tasks",  # integrate tasks executed
     "rounds",  # group x kernel position
     "chunks",  # chunks of the integrate program
@@ -53,7 +53,7 @@ CORE_STATES = ("busy", "network", "event_room", "task_fifo", "credit", "input", 
 """States of a core's RISC-V; their cycles sum to the makespan."""
 
 STEP_TIMES = ("release", "first_flit", "first_output", "last_output", "end")
-"""Per step: release at the host; first flit accepted by the network; delivery of the first and of the last output event
+"""Per step: release at the host; start of the first host packet (-1: none); delivery of the first and of the last output event
 (-1: none); delivery of the last end-of-step token."""
 
 
@@ -66,7 +66,7 @@ class Counts:
     parts: NDArray[np.int64]
     """(T, P, len(PART_COUNTERS))"""
     part_times: NDArray[np.int64]
-    """(T, P, 3): start of the first decode or fire job, start of the first inject of a value packet (-1: none), cycle at which the last row is done."""
+    """(T, P, 3): start of the first decode (not of credits) or fire job, of the first inject of an event packet (no replay; -1: none), cycle at which the last row is done."""
     inlets: NDArray[np.int64]
     """(T, I, len(INLET_COUNTERS))"""
     cores: NDArray[np.int64]
