@@ -11,35 +11,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from seneca_sim.events.sparse import LayerTrace
+
 __all__ = ["LayerTrace", "Trace"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerTrace:
-    """Events of one layer over T steps: A active positions, E events (after fused max pooling).
-
-    Step t owns positions ``step_start[t]:step_start[t+1]``; position k owns events ``first_event[k]:first_event[k+1]``.
-    """
-
-    step_start: NDArray[np.int64]
-    """(T + 1,)"""
-    position: NDArray[np.int32]
-    """(A,) y * columns + x in the layer's `out_shape`, ascending within a step."""
-    first_event: NDArray[np.int64]
-    """(A + 1,)"""
-    channel: NDArray[np.int32]
-    """(E,) ascending within a position."""
-    value: NDArray[np.float32] | NDArray[np.int32] | None
-    """(E,) never zero; None where every value is 1 (spikes)."""
-    neuron_events: NDArray[np.int64]
-    """(T,) non-zero neurons before fused pooling."""
-    saturations: NDArray[np.int64]
-    """(T,) values that hit the end of their integer range."""
-
-    @property
-    def n_steps(self) -> int:
-        """Number of time steps."""
-        return len(self.step_start) - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

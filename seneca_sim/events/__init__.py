@@ -1,1 +1,1 @@
-"""Event streams: readers, slicing into time steps."""
+"""Event streams: readers, slicing into time steps, and a model of the sensor that makes them."""

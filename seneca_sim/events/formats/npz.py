@@ -1,0 +1,84 @@
+"""NumPy archives: events as arrays t, x, y, p (with optional width and height), or frames under the key ``frames``.
+
+Times are in microseconds. Frames are (T, channels, rows, columns), or, where the archive's string ``layout`` says
+``THWC``, (T, rows, columns, channels); (T, rows, columns) is one channel. A network with several inputs takes its
+frames under the names of its input layers. Pickled objects are refused.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seneca_sim.errors import FileFormatError
+from seneca_sim.events.stream import EventStream
+
+__all__ = ["read", "read_arrays", "save_events"]
+
+MAX_BYTES = 1 << 33
+"""Unpacked size above which an archive is refused before anything is unpacked."""
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an archive by name; refuse what is not an archive of plain arrays."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > MAX_BYTES:
+            raise FileFormatError(f"{path.name}: the archive unpacks to {size} bytes, more than {MAX_BYTES}; split the recording")
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except FileNotFoundError:
+        raise FileFormatError(f"{path}: there is no such file") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise FileFormatError(f"{path.name}: the archive is truncated or no .npz file ({error})") from None
+    except ValueError as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(f"{path.name}: an array cannot be read safely ({error}); save plain numbers only") from None
+
+
+def read(path: Path) -> EventStream:
+    """Read a `.npz` file of events."""
+    arrays = read_arrays(path)
+    missing = [name for name in ("t", "x", "y", "p") if name not in arrays]
+    if missing:
+        raise FileFormatError(f"{path.name}: the arrays {', '.join(missing)} are missing; found {', '.join(sorted(arrays)) or 'none'}")
+    for name in ("t", "x", "y", "p"):
+        if arrays[name].ndim != 1 or arrays[name].dtype.kind not in "iub":
+            raise FileFormatError(
+                f"{path.name}: array {name} must be a list of integers, not {arrays[name].dtype} of shape {arrays[name].shape}"
+            )
+    t, x, y, p = (arrays[name].astype(np.int64) for name in ("t", "x", "y", "p"))
+    geometry = {"width", "height"} <= arrays.keys()
+    return EventStream(
+        t_us=t,
+        x=x.astype(np.int32),
+        y=y.astype(np.int32),
+        p=(p > 0).astype(np.uint8),
+        width=int(arrays["width"]) if geometry else max(int(x.max(initial=0)) + 1, 1),
+        height=int(arrays["height"]) if geometry else max(int(y.max(initial=0)) + 1, 1),
+        source=path.name,
+        geometry_stated=geometry,
+        duration_us=int(arrays["duration_us"]) if "duration_us" in arrays else None,
+    )
+
+
+def save_events(path: str | Path, stream: EventStream) -> None:
+    """Write a recording as a `.npz` file that `read` reads back; coordinates as 16-bit, times as 64-bit integers."""
+    arrays: dict[str, Any] = {
+        "t": stream.t_us,
+        "x": stream.x.astype(np.uint16),
+        "y": stream.y.astype(np.uint16),
+        "p": stream.p,
+        "width": np.int64(stream.width),
+        "height": np.int64(stream.height),
+    }
+    if stream.duration_us is not None:
+        arrays["duration_us"] = np.int64(stream.duration_us)
+    np.savez_compressed(Path(path), allow_pickle=False, **arrays)
