@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numba
 
-__all__ = ["kernel"]
+__all__ = ["inline_kernel", "kernel"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -37,4 +37,10 @@ if _CACHED:
 def kernel(function: Function) -> Function:
     """Compile a function on its first call; it releases the interpreter lock and follows numpy's division rules."""
     compiled: Function = numba.njit(cache=_CACHED, nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+def inline_kernel(function: Function) -> Function:
+    """Compile a function like `kernel` and let the compiler merge it into every caller: for small steps of a hot loop."""
+    compiled: Function = numba.njit(cache=_CACHED, nogil=True, error_model="numpy", forceinline=True)(function)
     return compiled

@@ -1,0 +1,135 @@
+"""The main loop of the compiled chip: cycle after cycle, effects first, then decisions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seneca_sim.kernels import inline_kernel, kernel
+from seneca_sim.kernels.chip_host import host_port, host_receives, release_step
+from seneca_sim.kernels.chip_network import (
+    ARBITRATE,
+    FREE_BUFFER,
+    FREE_QUEUE,
+    HOST_PORT,
+    RISC_V,
+    arbitrate,
+    free_buffer,
+    sink,
+    wake_core,
+    wake_port,
+)
+from seneca_sim.kernels.chip_riscv import riscv
+from seneca_sim.kernels.chip_wheel import DECISIONS, EFFECTS, schedule
+
+__all__ = ["FULL", "MORE", "QUIET", "begin", "open_phase", "run"]
+
+QUIET, FULL, MORE = 0, 1, 2
+"""Why `run` returned: nothing is left to do, an array must grow, the cycle budget is used up."""
+
+
+@inline_kernel
+def take_effect(m: Any, kind: int, unit: int, argument: int, cycle: int) -> None:
+    """Make one effect visible."""
+    if kind == FREE_BUFFER:
+        free_buffer(m, unit, cycle)
+    elif kind == FREE_QUEUE:
+        core = m.cores[unit]
+        core.flits -= argument
+        core.input_room += argument
+        if m.settings[0].mesh:
+            wake_port(m, core.node * 5 + 4, cycle)
+    else:
+        host_receives(m, unit, argument, cycle)
+
+
+@inline_kernel
+def decide(m: Any, kind: int, unit: int, cycle: int) -> None:
+    """Let one unit decide."""
+    if kind == RISC_V:
+        riscv(m, unit, cycle)
+    elif kind == ARBITRATE:
+        arbitrate(m, unit, cycle)
+    elif kind == HOST_PORT:
+        host_port(m, unit, cycle)
+    else:
+        sink(m, unit, cycle)
+
+
+@inline_kernel
+def serve(m: Any, queue: int, cycle: int) -> None:
+    """Serve the entries of one queue for a cycle; entries of later rounds of the wheel stay."""
+    totals = m.totals[0]
+    slot = cycle & (m.wheel.shape[1] - 1)
+    number = m.wheel[queue, slot]
+    m.wheel[queue, slot] = -1
+    while number >= 0:
+        node = m.wheel_nodes[number]
+        following = node.next
+        if node.time > cycle:
+            node.next = m.wheel[queue, slot]
+            m.wheel[queue, slot] = number
+        else:
+            kind, unit, argument = node.kind, node.unit, node.argument
+            node.next = totals.free_node
+            totals.free_node = number
+            totals.wheel_count -= 1
+            totals.nodes_used -= 1
+            if queue == EFFECTS:
+                take_effect(m, kind, unit, argument, cycle)
+            else:
+                decide(m, kind, unit, cycle)
+        number = following
+
+
+@kernel
+def run(m: Any, until: int, margin: int) -> int:
+    """Run until nothing is left, an array has less than `margin` free entries, or a cycle is reached; return which."""
+    totals = m.totals[0]
+    mask = m.wheel.shape[1] - 1
+    while totals.wheel_count > 0:
+        if (
+            totals.nodes_used + margin > m.wheel_nodes.shape[0]
+            or totals.packets_used + margin > m.packets.shape[0]
+            or totals.records_used + margin > m.records.shape[0]
+            or totals.queue_peak >= m.queue_packet.shape[1] - 1
+        ):
+            return FULL
+        if totals.now >= until:
+            return MORE
+        cycle = totals.now
+        if m.wheel[EFFECTS, cycle & mask] >= 0:
+            serve(m, EFFECTS, cycle)
+        if m.wheel[DECISIONS, cycle & mask] >= 0:
+            serve(m, DECISIONS, cycle)
+        totals.now = cycle + 1
+    return QUIET
+
+
+@kernel
+def begin(m: Any) -> None:
+    """Wake every core and release the steps whose release is known from the start."""
+    settings = m.settings[0]
+    for core in range(m.cores.shape[0]):
+        schedule(m, DECISIONS, 0, RISC_V, core, 0)
+    if not settings.barrier:
+        for step in range(settings.steps if settings.pipelined else 1):
+            release_step(m, step, step * settings.period)
+
+
+@kernel
+def open_phase(m: Any) -> bool:
+    """Open the next phase of a chip with a global barrier that can do nothing more; return whether there was one."""
+    settings, totals = m.settings[0], m.totals[0]
+    totals.phase_depth += 1
+    if totals.phase_depth > settings.max_depth:
+        totals.phase_depth = 0
+        totals.phase_step += 1
+    if totals.phase_step >= settings.steps:
+        return False
+    cycle = totals.last_effect + settings.barrier_cycles
+    totals.now = cycle
+    if totals.phase_depth == 0:
+        release_step(m, totals.phase_step, max(cycle, totals.phase_step * settings.period))
+    for core in range(m.cores.shape[0]):
+        wake_core(m, core, cycle)
+    return True
