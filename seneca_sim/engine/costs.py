@@ -50,6 +50,8 @@ class EdgeCosts:
     """Channels that one chunk of the integrate program handles."""
     chunk_cycles: int = 1
     """Cycles of one chunk for one full group of events."""
+
+
 @dataclass(frozen=True, slots=True)
 class Costs:
     """Costs of a network on a chip."""
