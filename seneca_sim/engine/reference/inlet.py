@@ -41,6 +41,8 @@ class Outlet:
         self.inlets.append(inlet)
         self.inlets.sort(key=lambda entry: entry.decode_order)
         self.granted[inlet] = set()
+        self._reached.clear()
+        self._reached_rows.clear()
 
     def reached(self, position: Position) -> tuple[Inlet, ...]:
         """Return the inlets at which a position touches a neuron, in the order in which a core decodes for them."""
