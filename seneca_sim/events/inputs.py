@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from seneca_sim.events.formats.npz import read_arrays
 from seneca_sim.events.sparse import LayerTrace
 from seneca_sim.events.steps import Slicing, Window, frame_steps, stream_steps
 from seneca_sim.events.stream import find_recording, read_events
-from seneca_sim.graph.network import Layer, Network
+from seneca_sim.graph.network import Layer, Network, NumberType
 
 __all__ = ["NetworkInput", "file_sha256", "load_input"]
 
@@ -62,64 +62,110 @@ def load_input(
     """
     found = find_recording(path)
     if not found.is_file():
-        raise FileFormatError(f"{path}: there is no such recording; give the path of an events file or the name of a shipped one")
-    contract = network.input_contract
+        raise FileFormatError(
+            f"{path}: there is no such recording; give the path of an events file or the name of a shipped one"
+        )
+    slicing = Slicing(network.input_contract.slice_us if slice_us is None else slice_us, slice_events, steps, start_us)
     inputs = [layer for layer in network.layers if layer.is_input]
-    slicing = Slicing(slice_us or contract.slice_us if slice_us is None else slice_us, slice_events, steps, start_us)
     arrays = read_arrays(found) if found.suffix.lower() == ".npz" else {}
     if arrays and "t" not in arrays:
-        layers = tuple(_layer_frames(layer, arrays, contract.representation, found.name, steps, len(inputs) == 1) for layer in inputs)
-        what = f"frames as {contract.representation}"
-    elif contract.representation == "frame":
-        raise EventsError(
-            f"{found.name}: {network.name} expects frames, not events; give an .npz file with the key frames (T x channels x rows x columns)"
-        )
-    elif len(inputs) != 1:
-        raise EventsError(
-            f"{found.name}: {network.name} has {len(inputs)} inputs, and a recording feeds one; give an .npz file with frames "
-            f"under the names {', '.join(layer.name for layer in inputs)}"
-        )
+        layers, what = _frames(network, inputs, arrays, found.name, steps), "frames"
     else:
-        stream = read_events(found)
-        window = Window(contract.swap_xy, contract.flip_polarity, crop, pool)
-        layers = (stream_steps(stream, inputs[0].shape, contract.representation, slicing, window),)
-        cut = f"{slice_events} events" if slice_events else f"{slicing.slice_us} us"
-        what = f"{stream.n_events} events cut into steps of {cut} as {contract.representation}"
+        layers, what = _events(network, inputs, found, slicing, crop, pool)
     _, rows, columns = inputs[0].shape
     values = sum(len(layer.channel) for layer in layers)
-    description = f"{found.name}: {what}, {columns}x{rows} pixels, {layers[0].n_steps} steps, {values} input values"
+    description = (
+        f"{found.name}: {what} as {network.input_contract.representation}, {columns}x{rows} pixels, "
+        f"{layers[0].n_steps} steps, {values} input values"
+    )
     return NetworkInput(layers, description, found, file_sha256(found))
 
 
-def _layer_frames(
-    layer: Layer, arrays: dict[str, NDArray[Any]], representation: str, source: str, steps: int | None, alone: bool
-) -> LayerTrace:
-    """Return one input layer's frames as steps; `alone`: they may stand under the key ``frames``."""
-    key = "frames" if alone and "frames" in arrays else layer.name
-    if key not in arrays:
+def _events(
+    network: Network,
+    inputs: list[Layer],
+    path: Path,
+    slicing: Slicing,
+    crop: tuple[int, int, int, int] | None,
+    pool: int,
+) -> tuple[tuple[LayerTrace], str]:
+    """Return the trace of the only input layer from a recording of events, and how it was cut."""
+    contract = network.input_contract
+    if contract.representation == "frame":
         raise EventsError(
-            f"{source}: no frames for the input {layer.name}; expected the array {'frames' if alone else layer.name}, "
-            f"found {', '.join(sorted(arrays))}"
+            f"{path.name}: {network.name} expects frames, not events; "
+            "give an .npz file with the key frames (T x channels x rows x columns)"
         )
-    frames = arrays[key]
-    if frames.dtype.kind not in "iubf":
-        raise EventsError(f"{source}: array {key} must hold numbers, not {frames.dtype}")
+    if len(inputs) != 1:
+        raise EventsError(
+            f"{path.name}: {network.name} has {len(inputs)} inputs, and a recording feeds one; give an .npz file with frames "
+            f"under the names {', '.join(layer.name for layer in inputs)}"
+        )
+    stream = read_events(path)
+    window = Window(contract.swap_xy, contract.flip_polarity, crop, pool)
+    trace = stream_steps(stream, inputs[0].shape, contract.representation, slicing, window)
+    cut = f"{slicing.slice_events} events" if slicing.slice_events else f"{slicing.slice_us} us"
+    return (_typed(trace, inputs[0].precision.event),), f"{stream.n_events} events in steps of {cut}"
+
+
+def _frames(
+    network: Network, inputs: list[Layer], arrays: dict[str, NDArray[Any]], source: str, steps: int | None
+) -> tuple[LayerTrace, ...]:
+    """Return each input layer's frames as steps, from the array ``frames`` or from those with the layers' names."""
     layout = str(arrays.get("layout", "TCHW"))
     if layout not in ("TCHW", "THWC"):
         raise EventsError(f"{source}: layout must be TCHW or THWC, not {layout!r}")
-    if frames.ndim == 3:
-        frames = frames[:, None]
-    elif frames.ndim == 4 and layout == "THWC":
-        frames = frames.transpose(0, 3, 1, 2)
+    traces = []
+    for layer in inputs:
+        key = "frames" if len(inputs) == 1 and "frames" in arrays else layer.name
+        if key not in arrays:
+            expected = "frames" if len(inputs) == 1 else layer.name
+            raise EventsError(
+                f"{source}: no frames for the input {layer.name}; expected the array {expected}, found {', '.join(sorted(arrays))}"
+            )
+        frames = _checked(layer, arrays[key], layout, f"{source}: array {key}")
+        if len(frames) < (steps or 1):
+            raise EventsError(
+                f"{source}: array {key} has {len(frames)} frames, but {steps or 1} steps were asked for; ask for fewer"
+            )
+        integer = layer.precision.event.startswith("int")
+        values = (np.rint(frames[:steps]) if integer else frames[:steps]).astype(np.float32)
+        traces.append(_typed(frame_steps(values, network.input_contract.representation, source), layer.precision.event))
+    if len({trace.n_steps for trace in traces}) > 1:
+        raise EventsError(
+            f"{source}: the inputs have unequal numbers of frames: {', '.join(str(t.n_steps) for t in traces)}"
+        )
+    return tuple(traces)
+
+
+def _checked(layer: Layer, array: NDArray[Any], layout: str, where: str) -> NDArray[Any]:
+    """Return an array of frames as (T, channels, rows, columns), or refuse its type or shape."""
+    if array.dtype.kind not in "iubf":
+        raise EventsError(f"{where} must hold numbers, not {array.dtype}")
+    frames = array
+    if array.ndim == 3:
+        frames = array[:, None]
+    elif array.ndim == 4 and layout == "THWC":
+        frames = array.transpose(0, 3, 1, 2)
     if frames.ndim != 4 or frames.shape[1:] != layer.shape:
         raise EventsError(
-            f"{source}: array {key} has the shape {arrays[key].shape} (layout {layout}), but the input {layer.name} needs "
-            f"steps x {' x '.join(map(str, layer.shape))} (channels, rows, columns); set the string array layout to THWC if channels come last"
+            f"{where} has the shape {array.shape} (layout {layout}), but the input {layer.name} needs "
+            f"steps x {' x '.join(map(str, layer.shape))} (channels, rows, columns); "
+            "set the string array layout to THWC if channels come last"
         )
-    if steps is not None and steps > len(frames):
-        raise EventsError(f"{source}: {steps} steps were asked for, but array {key} has {len(frames)}; ask for fewer")
-    frames = frames[:steps]
-    if not len(frames):
-        raise EventsError(f"{source}: array {key} holds no frame")
-    values = frames.astype(np.int32 if layer.precision.event.startswith("int") else np.float32)
-    return frame_steps(cast("NDArray[np.float32]", values), representation, source)
+    return frames
+
+
+def _typed(trace: LayerTrace, number_type: NumberType) -> LayerTrace:
+    """Return the events with values of the input layer's number type: integers saturate (counted), others become float32."""
+    if trace.value is None or number_type == "binary":
+        return trace
+    if not number_type.startswith("int"):
+        return replace(trace, value=trace.value.astype(np.float32))
+    limit = 1 << (min(int(number_type[3:]), 32) - 1)
+    value = trace.value.astype(np.float64)
+    clipped = np.clip(value, -limit, limit - 1)
+    step = np.repeat(np.arange(trace.n_steps), np.diff(trace.step_start))
+    step = np.repeat(step, np.diff(trace.first_event))
+    saturations = np.bincount(step[clipped != value], minlength=trace.n_steps)
+    return replace(trace, value=clipped.astype(np.int32), saturations=saturations)

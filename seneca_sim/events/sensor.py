@@ -15,7 +15,9 @@ from seneca_sim.events.stream import EventStream
 __all__ = ["moving_sensor", "view", "way"]
 
 
-def view(picture: NDArray[np.float64], top: float, left: float, zoom: float, shape: tuple[int, int]) -> NDArray[np.float64]:
+def view(
+    picture: NDArray[np.float64], top: float, left: float, zoom: float, shape: tuple[int, int]
+) -> NDArray[np.float64]:
     """Return the (rows, columns) that a sensor sees of a picture whose corner lies at (top, left) [pixels of the sensor].
 
     The picture is enlarged `zoom` times and sampled bilinearly; beyond its border it is dark (0).
@@ -23,16 +25,14 @@ def view(picture: NDArray[np.float64], top: float, left: float, zoom: float, sha
     >>> view(np.array([[0.0, 1.0]]), top=0.0, left=0.5, zoom=1.0, shape=(1, 3))
     array([[0. , 0.5, 0.5]])
     """
-    rows, columns = (
-        (np.arange(n) + 0.5 - offset) / zoom - 0.5 for n, offset in zip(shape, (top, left), strict=True)
-    )
-    padded = np.pad(picture, 1)
 
-    def weights(place: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-        """Return the (positions, size) tent weights of linear interpolation on the padded axis."""
-        return np.maximum(0.0, 1.0 - np.abs(np.clip(place, -1, size - 2)[:, None] + 1.0 - np.arange(size)))
+    def tents(n: int, offset: float, size: int) -> NDArray[np.float64]:
+        """Return the (n, size) weights of linear interpolation between `size` picture pixels; rows sum to 1 inside."""
+        place = ((np.arange(n) + 0.5 - offset) / zoom - 0.5)[:, None]
+        return np.maximum(0.0, 1.0 - np.abs(place - np.arange(size)))
 
-    return weights(rows, padded.shape[0]) @ padded @ weights(columns, padded.shape[1]).T
+    seen: NDArray[np.float64] = tents(shape[0], top, picture.shape[0]) @ picture @ tents(shape[1], left, picture.shape[1]).T
+    return seen
 
 
 def way(corners: NDArray[np.float64], corner_us: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -66,10 +66,14 @@ def _bins(stream: EventStream, slicing: Slicing) -> tuple[NDArray[np.int64], int
     n_steps = slicing.steps
     if n_steps is None:
         recorded = int(step.max(initial=-1)) + 1
-        agreed = None if stream.duration_us is None or slicing.slice_events else -(-stream.duration_us // slicing.slice_us)
+        agreed = (
+            None if stream.duration_us is None or slicing.slice_events else -(-stream.duration_us // slicing.slice_us)
+        )
         n_steps = recorded if agreed is None else agreed
     if n_steps < 1:
-        raise EventsError(f"{stream.source}: no event at or after {start_us} us; state the number of steps or an earlier start_us")
+        raise EventsError(
+            f"{stream.source}: no event at or after {start_us} us; state the number of steps or an earlier start_us"
+        )
     return np.where(step < n_steps, step, -1), n_steps
 
 
@@ -95,14 +99,15 @@ def _check_geometry(stream: EventStream, window: Window, seen: tuple[int, int], 
         return
     if exact:
         raise EventsError(
-            f"{stream.source}: the recording has {width}x{height} pixels (width x height), but the network's input has {columns}x{rows}; "
-            "crop or pool the recording, or give one from a sensor of that size"
+            f"{stream.source}: the recording has {width}x{height} pixels (width x height), "
+            f"but the network's input has {columns}x{rows}; crop or pool the recording, or give one from a sensor of that size"
         )
     x, y, _, _ = _coordinates(stream, window)
     k = int(np.argmax((x >= columns) | (y >= rows)))
     raise EventsError(
-        f"{stream.source}: {stream.place(k)} at x = {stream.x[k]}, y = {stream.y[k]} lies outside the network's input of {columns}x{rows} "
-        "pixels (width x height); crop or pool the recording, swap_xy if its axes are exchanged, or give one from a sensor of that size"
+        f"{stream.source}: {stream.place(k)} at x = {stream.x[k]}, y = {stream.y[k]} lies outside the network's input of "
+        f"{columns}x{rows} pixels (width x height); crop or pool the recording, swap_xy if its axes are exchanged, "
+        "or give one from a sensor of that size"
     )
 
 
@@ -118,7 +123,8 @@ def stream_steps(
     Two channels are the polarities (0 OFF, 1 ON; exchanged by `flip_polarity`), one channel merges them. `binary` is 1
     for any number of events in a bin, `count` is their number, `signed_count` is ON minus OFF in one channel.
 
-    >>> stream = EventStream(np.array([0, 10, 1500]), *np.array([[0, 0, 1], [0, 0, 0]], np.int32), np.array([1, 1, 0], np.uint8), 2, 1, "three")
+    >>> x, y, p = np.array([[0, 0, 1], [0, 0, 0], [1, 1, 0]])
+    >>> stream = EventStream(np.array([0, 10, 1500]), x, y, p, width=2, height=1, source="three")
     >>> trace = stream_steps(stream, (1, 1, 2), "signed_count", Slicing(slice_us=1000))
     >>> trace.step_start, trace.position, trace.value
     (array([0, 1, 2]), array([0, 1], dtype=int32), array([ 2, -1], dtype=int32))
@@ -147,18 +153,22 @@ def stream_steps(
     return sparse_steps(cell, count.astype(np.int32), n_steps, shape)
 
 
-def frame_steps(frames: NDArray[np.float32] | NDArray[np.int32], representation: str, source: str) -> LayerTrace:
+def frame_steps(frames: NDArray[np.float32], representation: str, source: str) -> LayerTrace:
     """Return the non-zero values of (T, channels, rows, columns) frames as input events, one frame a step.
 
-    >>> trace = frame_steps(np.array([[[[0, 1]]], [[[1, 1]]]], np.int32), "binary", "two frames")
+    >>> trace = frame_steps(np.array([[[[0, 1]]], [[[1, 1]]]], np.float32), "binary", "two frames")
     >>> trace.position, trace.value is None
     (array([1, 0, 1], dtype=int32), True)
     """
     n_steps, channels, rows, columns = frames.shape
     if not np.isfinite(frames).all():
-        raise EventsError(f"{source}: frame {int(np.argwhere(~np.isfinite(frames))[0][0])} holds a value that is not a finite number")
+        raise EventsError(
+            f"{source}: frame {int(np.argwhere(~np.isfinite(frames))[0][0])} holds a value that is not a finite number"
+        )
     if representation == "binary" and not np.isin(frames, (0, 1)).all():
-        raise EventsError(f"{source}: the network expects frames of 0 and 1, but values reach from {frames.min()} to {frames.max()}")
+        raise EventsError(
+            f"{source}: the network expects frames of 0 and 1, but values reach from {frames.min()} to {frames.max()}"
+        )
     raster = frames.transpose(0, 2, 3, 1).reshape(-1)
     cell = np.flatnonzero(raster)
     return sparse_steps(cell, None if representation == "binary" else raster[cell], n_steps, (channels, rows, columns))

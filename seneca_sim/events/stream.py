@@ -60,7 +60,8 @@ class EventStream:
         lengths = {len(self.t_us), len(self.x), len(self.y), len(self.p)}
         if len(lengths) > 1:
             raise EventsError(
-                f"{self.source}: t, x, y and p must be equally long, not {len(self.t_us)}, {len(self.x)}, {len(self.y)} and {len(self.p)}"
+                f"{self.source}: t, x, y and p must be equally long, "
+                f"not {len(self.t_us)}, {len(self.x)}, {len(self.y)} and {len(self.p)}"
             )
         if self.width < 1 or self.height < 1:
             raise EventsError(f"{self.source}: the sensor must be at least 1x1 pixels, not {self.width}x{self.height}")
@@ -68,12 +69,14 @@ class EventStream:
         if outside.any():
             k = int(np.argmax(outside))
             raise EventsError(
-                f"{self.source}: {self.place(k)} at x = {self.x[k]}, y = {self.y[k]} leaves the sensor of {self.width}x{self.height} pixels; "
-                "the file is damaged or its stated size is wrong"
+                f"{self.source}: {self.place(k)} at x = {self.x[k]}, y = {self.y[k]} leaves the sensor of "
+                f"{self.width}x{self.height} pixels; the file is damaged or its stated size is wrong"
             )
         if len(self.t_us) and self.t_us.min() < 0:
             k = int(np.argmax(self.t_us < 0))
-            raise EventsError(f"{self.source}: {self.place(k)} has the negative time {self.t_us[k]} us; shift the recording to start at 0")
+            raise EventsError(
+                f"{self.source}: {self.place(k)} has the negative time {self.t_us[k]} us; shift the recording to start at 0"
+            )
 
     @property
     def n_events(self) -> int:
@@ -94,7 +97,9 @@ def read_events(path: str | Path) -> EventStream:
             f"{path.name}: no reader for recordings with the suffix {path.suffix!r}; known are {', '.join(sorted(FORMATS))}"
         )
     if not path.is_file():
-        raise FileFormatError(f"{path}: there is no such recording; give the path of an events file or one of {', '.join(recording_names())}")
+        raise FileFormatError(
+            f"{path}: there is no such recording; give the path of an events file or one of {', '.join(recording_names())}"
+        )
     read = cast("Callable[[Path], EventStream]", import_module(f"seneca_sim.events.formats.{module}").read)
     return read(path)
 
@@ -124,5 +129,6 @@ def find_recording(name_or_path: str | Path) -> Path:
         if found:
             return found[0]
     raise EventsError(
-        f"{name!r} is neither a file nor a shipped recording; give the path of an events file or one of {', '.join(recording_names())}"
+        f"{name!r} is neither a file nor a shipped recording; give the path of an events file "
+        f"or one of {', '.join(recording_names())}"
     )

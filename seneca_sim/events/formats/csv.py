@@ -28,9 +28,13 @@ def _numbers(path: Path, lines: list[tuple[int, str]], n_columns: int) -> NDArra
         try:
             row = [int(field) for field in fields]
         except ValueError:
-            raise FileFormatError(f"{path.name}: line {number}: expected integers separated by commas, got {line!r}") from None
+            raise FileFormatError(
+                f"{path.name}: line {number}: expected integers separated by commas, got {line!r}"
+            ) from None
         if len(row) != n_columns:
-            raise FileFormatError(f"{path.name}: line {number}: expected {n_columns} columns, got {len(row)}; is the file truncated?")
+            raise FileFormatError(
+                f"{path.name}: line {number}: expected {n_columns} columns, got {len(row)}; is the file truncated?"
+            )
         rows.append(row)
     return np.array(rows, np.int64).reshape(-1, n_columns)
 

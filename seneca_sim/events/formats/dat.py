@@ -40,7 +40,9 @@ def read(path: Path) -> EventStream:
     data = path.read_bytes()
     offset, stated = _header(path, data)
     if len(data) < offset + 2:
-        raise FileFormatError(f"{path.name}: byte {offset}: expected the event type and size, but the file ends; it is truncated")
+        raise FileFormatError(
+            f"{path.name}: byte {offset}: expected the event type and size, but the file ends; it is truncated"
+        )
     kind, size = data[offset], data[offset + 1]
     if kind not in EVENT_TYPES or size != EVENT_BYTES:
         raise FileFormatError(

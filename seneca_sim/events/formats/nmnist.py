@@ -31,7 +31,7 @@ def read(path: Path) -> EventStream:
         raise FileFormatError(f"{path.name}: byte 0: the file is empty; a recording has {EVENT_BYTES} bytes an event")
     if rest:
         raise FileFormatError(
-            f"{path.name}: byte {whole * EVENT_BYTES}: the file ends inside event {whole}, after {rest} of its {EVENT_BYTES} bytes; "
+            f"{path.name}: byte {whole * EVENT_BYTES}: the file ends inside event {whole}, after {rest} of its 5 bytes; "
             "it is truncated or not in the N-MNIST format"
         )
     x, y, high, middle, low = data.reshape(-1, EVENT_BYTES).astype(np.int64).T

@@ -30,7 +30,9 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
         if size > MAX_BYTES:
-            raise FileFormatError(f"{path.name}: the archive unpacks to {size} bytes, more than {MAX_BYTES}; split the recording")
+            raise FileFormatError(
+                f"{path.name}: the archive unpacks to {size} bytes, more than {MAX_BYTES}; split the recording"
+            )
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except FileNotFoundError:
@@ -40,7 +42,9 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     except ValueError as error:
         if isinstance(error, FileFormatError):
             raise
-        raise FileFormatError(f"{path.name}: an array cannot be read safely ({error}); save plain numbers only") from None
+        raise FileFormatError(
+            f"{path.name}: an array cannot be read safely ({error}); save plain numbers only"
+        ) from None
 
 
 def read(path: Path) -> EventStream:
@@ -48,7 +52,9 @@ def read(path: Path) -> EventStream:
     arrays = read_arrays(path)
     missing = [name for name in ("t", "x", "y", "p") if name not in arrays]
     if missing:
-        raise FileFormatError(f"{path.name}: the arrays {', '.join(missing)} are missing; found {', '.join(sorted(arrays)) or 'none'}")
+        raise FileFormatError(
+            f"{path.name}: the arrays {', '.join(missing)} are missing; found {', '.join(sorted(arrays)) or 'none'}"
+        )
     for name in ("t", "x", "y", "p"):
         if arrays[name].ndim != 1 or arrays[name].dtype.kind not in "iub":
             raise FileFormatError(
