@@ -24,7 +24,7 @@ from seneca_sim.engine.reference.packet import Node, PacketSize
 from seneca_sim.engine.reference.part import Part
 from seneca_sim.engine.reference.replaying import Replay
 from seneca_sim.engine.reference.riscv import RiscV
-from seneca_sim.errors import DeadlockError
+from seneca_sim.errors import DeadlockError, GraphError
 from seneca_sim.graph.network import Network
 from seneca_sim.mapping.types import Mapping
 
@@ -81,6 +81,8 @@ class System:
         self.core_at = {place: self.cores[number] for number, place in enumerate(mapping.place)}
         self.host = Host(self, outlets)
         self.n_output_parts = sum(part.layer.is_output for part in self.parts)
+        if not self.n_output_parts:
+            raise GraphError(f"network {network.name!r} has no output layer, so no step would ever end; mark one as output")
 
     def run(self) -> Counts:
         """Run to the end and return the counts."""
