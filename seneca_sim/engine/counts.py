@@ -74,7 +74,7 @@ class Counts:
     npe_busy: NDArray[np.int64]
     """(C,) cycles of the loop controller (0 in inline builds)."""
     fifo_max: NDArray[np.int64]
-    """(C, 3): largest occupancy of the Task FIFO [tasks], the event FIFO [values reserved], the NoC FIFO [flits]."""
+    """(C, 3): largest occupancy, after the effects of a cycle, of the Task FIFO [tasks], the event FIFO [values reserved], the NoC FIFO [flits]."""
     links: NDArray[np.int64]
     """(rows * columns, 5, 2): per router (y * columns + x) and output port (N, E, S, W, local): flits, and cycles that eligible packets waited."""
     host: NDArray[np.int64]

@@ -122,7 +122,6 @@ class Core:
             return
         self.tasks.append(task)
         self.slots += 1
-        self.system.ledger.most(("rooms", 0, self.number), "tasks", self.slots)
         self.loop_controller.wake()
 
     def receive(self, packet: Packet) -> None:

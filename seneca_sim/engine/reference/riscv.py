@@ -25,6 +25,7 @@ class RiscV(Server):
 
     def choose(self) -> Job | None:
         """Return the first possible job."""
+        self.core.system.ledger.most(("rooms", 0, self.core.number), "tasks", self.core.slots)
         return (
             inject_job(self.core) or send_job(self.core) or fire_job(self.core) or self.decoder.job() or self._replay()
         )
