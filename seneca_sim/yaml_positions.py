@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -23,6 +24,9 @@ KeyPath = tuple[str | int, ...]
 
 NODE_LIMIT = 200_000
 """Nodes in a file, aliases expanded; more is refused (a few aliases of aliases can ask for billions)."""
+
+DEPTH_LIMIT = 100
+"""Groups within groups; deeper files are refused."""
 
 _LOADER: type[yaml.BaseLoader] | type[yaml.CBaseLoader] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _NULL = {"", "~", "null", "Null", "NULL"}
@@ -161,20 +165,77 @@ def yaml_from_text(text: str, label: str) -> YamlFile:
     >>> print(file.findings[0])
     chip.yaml:3:3: npe.count: repeated key (first at line 2); remove one
     """
+    file = YamlFile(label)
     try:
-        node = yaml.compose(text, Loader=_LOADER)
-        file = YamlFile(label)
-        if node is not None:
-            file.data = _Reader(file).value(node, ())
-        return file
+        node = _Composer(yaml.parse(text, Loader=_LOADER)).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = label if mark is None else f"{label}:{mark.line + 1}:{mark.column + 1}"
         raise FileFormatError(f"{where}: not YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise FileFormatError(f"{label}: not YAML: {str(error).splitlines()[0]}") from None
-    except RecursionError:
-        raise FileFormatError(f"{label}: not a readable YAML file: groups nested too deeply") from None
+    if node is not None:
+        file.data = _Reader(file).value(node, ())
+    return file
+
+
+@dataclass(slots=True)
+class _Node:
+    """A scalar, list or mapping with its place; the same object wherever an alias stands for it."""
+
+    place: tuple[int, int]
+    tag: str | None
+    scalar: str | None = None
+    plain: bool = False
+    items: list[_Node] | None = None
+    pairs: list[tuple[_Node, _Node]] = field(default_factory=list)
+
+
+class _Composer:
+    """Builds nodes from PyYAML's events: its own composer overflows the stack on deeply nested files."""
+
+    def __init__(self, events: Iterator[Any]) -> None:
+        self.events = events
+        self.anchors: dict[str, _Node] = {}
+
+    def document(self) -> _Node | None:
+        """Return the top node of the only document, None if the file is empty."""
+        result = None
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if result is not None:
+                    raise _refusal(event, "expected a single document")
+                result = self._node(next(self.events), 0)
+        return result
+
+    def _node(self, event: Any, depth: int) -> _Node:
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor not in self.anchors:
+                raise _refusal(event, f"found undefined alias {event.anchor!r}")
+            return self.anchors[event.anchor]
+        if depth > DEPTH_LIMIT:
+            raise _refusal(event, f"groups are nested more than {DEPTH_LIMIT} deep")
+        node = _Node((event.start_mark.line + 1, event.start_mark.column + 1), event.tag)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = node
+        if isinstance(event, yaml.ScalarEvent):
+            node.scalar, node.plain = event.value, event.style in (None, "")
+        elif isinstance(event, yaml.SequenceStartEvent):
+            node.items = [self._node(item, depth + 1) for item in self._until(yaml.SequenceEndEvent)]
+        else:
+            node.pairs = [
+                (self._node(key, depth + 1), self._node(next(self.events), depth + 1))
+                for key in self._until(yaml.MappingEndEvent)
+            ]
+        return node
+
+    def _until(self, end: type[yaml.Event]) -> Iterator[Any]:
+        while not isinstance(event := next(self.events), end):
+            yield event
+
+
+def _refusal(event: Any, problem: str) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
 
 class _Reader:
@@ -185,51 +246,47 @@ class _Reader:
         self.open_nodes: set[int] = set()
         self.n_nodes = 0
 
-    def value(self, node: yaml.Node, path: KeyPath) -> object:
+    def value(self, node: _Node, path: KeyPath) -> object:
         """Return the value of a node; what is wrong with it goes to the file's findings."""
         self.n_nodes += 1
         if self.n_nodes > NODE_LIMIT:
             raise FileFormatError(f"{self.file.label}: more than {NODE_LIMIT} values; are aliases nested in aliases?")
-        place = (node.start_mark.line + 1, node.start_mark.column + 1)
-        if isinstance(node, yaml.ScalarNode):
-            self.file.positions[path] = place
-            self._refuse_tag(node, path, "str")
-            return plain_scalar(node.value) if node.style in (None, "") else node.value
-        self.file.positions.setdefault(path, place)
+        if len(path) > DEPTH_LIMIT:
+            raise FileFormatError(f"{self.file.label}: aliases nest groups more than {DEPTH_LIMIT} deep")
+        if node.scalar is not None:
+            self.file.positions[path] = node.place
+        else:
+            self.file.positions.setdefault(path, node.place)
+        if node.tag is not None:
+            self.file.findings.append(self.file.finding(path, f"tags such as {node.tag} are not supported; remove it"))
+        if node.scalar is not None:
+            return plain_scalar(node.scalar) if node.plain else node.scalar
         if id(node) in self.open_nodes:
-            self.file.findings.append(
-                self.file.finding(path, "is an alias of a group that contains it; remove the alias")
-            )
+            text = "is an alias of a group that contains it; remove the alias"
+            self.file.findings.append(self.file.finding(path, text))
             return None
         self.open_nodes.add(id(node))
-        result = self._sequence(node, path) if isinstance(node, yaml.SequenceNode) else self._mapping(node, path)
+        result: object
+        if node.items is not None:
+            result = [self.value(item, (*path, index)) for index, item in enumerate(node.items)]
+        else:
+            result = self._mapping(node, path)
         self.open_nodes.discard(id(node))
         return result
 
-    def _sequence(self, node: yaml.SequenceNode, path: KeyPath) -> list[object]:
-        self._refuse_tag(node, path, "seq")
-        return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-
-    def _mapping(self, node: yaml.Node, path: KeyPath) -> dict[str, object]:
-        self._refuse_tag(node, path, "map")
+    def _mapping(self, node: _Node, path: KeyPath) -> dict[str, object]:
         result: dict[str, object] = {}
-        for key, item in node.value:
-            place = (key.start_mark.line + 1, key.start_mark.column + 1)
-            where = f"{self.file.label}:{place[0]}:{place[1]}"
-            if not isinstance(key, yaml.ScalarNode):
-                dotted = ".".join(map(str, path))
-                self.file.findings.append(Finding(where, dotted, "expected a text as key, got a group"))
+        for key, item in node.pairs:
+            where = f"{self.file.label}:{key.place[0]}:{key.place[1]}"
+            if key.scalar is None:
+                text = "expected a text as key, got a group"
+                self.file.findings.append(Finding(where, ".".join(map(str, path)), text))
                 continue
-            inner = (*path, key.value)
-            if key.value in result:
-                line = self.file.keys[inner][0]
-                text = f"repeated key (first at line {line}); remove one"
+            inner = (*path, key.scalar)
+            if key.scalar in result:
+                text = f"repeated key (first at line {self.file.keys[inner][0]}); remove one"
                 self.file.findings.append(Finding(where, ".".join(map(str, inner)), text))
                 continue
-            self.file.keys[inner] = self.file.positions[inner] = place
-            result[key.value] = self.value(item, inner)
+            self.file.keys[inner] = self.file.positions[inner] = key.place
+            result[key.scalar] = self.value(item, inner)
         return result
-
-    def _refuse_tag(self, node: yaml.Node, path: KeyPath, kind: str) -> None:
-        if node.tag not in (f"tag:yaml.org,2002:{kind}", "!"):
-            self.file.findings.append(self.file.finding(path, f"tags such as {node.tag} are not supported; remove it"))

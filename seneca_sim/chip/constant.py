@@ -67,7 +67,8 @@ def choice(*names: Any) -> WrapValidator:
     >>> TypeAdapter(Annotated[Literal["mesh", "ideal"], choice("mesh", "ideal")]).validate_python("mesh")
     'mesh'
     """
-    return _expected(" or ".join(map(str, names)))
+    *first, last = map(str, names)
+    return _expected(f"{', '.join(first)} or {last}")
 
 
 class Group(BaseModel):

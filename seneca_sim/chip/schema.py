@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -21,8 +22,9 @@ _WANTED = {
     "tuple_type": "a list",
     "string_type": "a text",
     "string_too_short": "a text that is not empty",
-    "missing": "this key, which is missing",
 }
+_MISSING = {"value": "a value", "status": "published, derived, calibrated, assumed or set"}
+A_CONSTANT = "a constant {value, status, source}"
 
 
 def model_at(model: type[BaseModel], path: Iterable[str | int]) -> type[BaseModel] | None:
@@ -92,21 +94,22 @@ def _refusal(item: dict[str, Any], model: type[BaseModel]) -> tuple[KeyPath, str
     path: KeyPath = tuple(item["loc"])
     kind = item["type"]
     if kind == "extra_forbidden":
-        return path, "unknown key" + did_you_mean(str(path[-1]), allowed_keys(model, path[:-1])), True
+        known = allowed_keys(model, path[:-1])
+        guess = did_you_mean(str(path[-1]), known) or f"; known here: {', '.join(known)}"
+        return path, f"unknown key{guess}", True
     if kind in ("rule", "rules"):
         return path, item["msg"], False
-    if kind == "missing":
-        group = model_at(model, path)
-        what = "a constant {value, status, source}" if group is not None and issubclass(group, Constant) else "this key"
-        return path, f"expected {what}, which is missing", False
     group = model_at(model, path)
-    if kind.startswith("model") and group is not None and issubclass(group, Constant):
-        wanted = "a constant {value, status, source} (a bare value is possible in a file that extends another)"
+    is_constant = group is not None and issubclass(group, Constant)
+    if kind == "missing":
+        wanted = "a mapping" if group is not None else _MISSING.get(str(path[-1]), "a text")
+        return path, f"is missing; expected {A_CONSTANT if is_constant else wanted}", False
+    if kind.startswith("model") and is_constant:
+        wanted = f"{A_CONSTANT} (a bare value is possible in a file that extends another)"
     elif kind == "expected":
         wanted = item["ctx"]["phrase"]
     else:
         wanted = _WANTED.get(kind, item["msg"])
-    guess = (
-        did_you_mean(item["input"], wanted.split(" or ")) if isinstance(item["input"], str) and " or " in wanted else ""
-    )
+    choices = re.split(", | or ", wanted)
+    guess = did_you_mean(item["input"], choices) if isinstance(item["input"], str) and len(choices) > 1 else ""
     return path, f"expected {wanted}, got {shown(item['input'])}{guess}", False

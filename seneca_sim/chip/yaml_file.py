@@ -116,7 +116,13 @@ def _read_tree(path: Path, chain: tuple[Path, ...] = ()) -> _Tree:
         return tree
     wrapped = _with_provenance(own, f"user file {path.name}", ())
     inherited = {key: value for key, value in base.data.items() if key not in HEAD}
-    return _Tree(_merged(inherited, wrapped, ()), base.origins | tree.origins, base.findings + tree.findings)
+    replaced = {path for path, _ in _constant_values(wrapped, ())}
+    kept = {
+        path: places
+        for path, places in base.origins.items()
+        if not any(path[:length] in replaced for length in range(len(path) + 1))
+    }
+    return _Tree(_merged(inherited, wrapped, ()), kept | tree.origins, base.findings + tree.findings)
 
 
 def _extended(file: YamlFile, path: Path, chain: tuple[Path, ...], findings: list[Finding]) -> _Tree | None:
