@@ -29,7 +29,8 @@ def view(
     def tents(n: int, offset: float, size: int) -> NDArray[np.float64]:
         """Return the (n, size) weights of linear interpolation between `size` picture pixels; rows sum to 1 inside."""
         place = ((np.arange(n) + 0.5 - offset) / zoom - 0.5)[:, None]
-        return np.maximum(0.0, 1.0 - np.abs(place - np.arange(size)))
+        weights: NDArray[np.float64] = np.maximum(0.0, 1.0 - np.abs(place - np.arange(size)))
+        return weights
 
     seen: NDArray[np.float64] = tents(shape[0], top, picture.shape[0]) @ picture @ tents(shape[1], left, picture.shape[1]).T
     return seen

@@ -4,7 +4,7 @@ import pytest
 from seneca_sim.errors import RequestError
 from seneca_sim.events.sensor import moving_sensor, view
 
-SLIDE = dict(corners=np.array([[1.0, 9.0], [1.0, 2.0], [2.5, 1.0]]), corner_us=np.array([0, 20_000, 30_000]))
+SLIDE = {"corners": np.array([[1.0, 9.0], [1.0, 2.0], [2.5, 1.0]]), "corner_us": np.array([0, 20_000, 30_000])}
 
 
 def recording(**changes):
