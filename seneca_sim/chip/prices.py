@@ -96,12 +96,12 @@ def price_table(chip: Chip) -> PriceTable:
         _single(chip, "riscv.idle_cycle", "waiting RISC-V cycle", "riscv", "core.riscv.idle_pj"),
     ]
     for name, counted, component in (
-        ("event_generated", "generated event", "event_generator"),
         ("flit_injected", "flit entering the network", "noc"),
         ("flit_link", "flit crossing a link", "noc"),
         ("flit_ejected", "flit leaving the network", "noc"),
     ):
         prices.append(_single(chip, name.replace("_", ".", 1), counted, component, f"prices.{name}_pj"))
+    prices.append(_generated_event(chip))
     static = chip.prices.static_uw_per_core.value / chip.clock_mhz.value
     part = PricePart("static", static, "static_uw_per_core / clock_mhz", ("prices.static_uw_per_core", "clock_mhz"))
     prices.append(Price("core.cycle", "powered core-cycle", (part,)))
@@ -135,6 +135,14 @@ def static_from_bits_uw(chip: Chip) -> float:
 def _single(chip: Chip, name: str, counted: str, component: str, constant: str) -> Price:
     value = chip.flat()[constant].value
     return Price(name, counted, (PricePart(component, value, constant.rpartition(".")[2], (constant,)),))
+
+
+def _generated_event(chip: Chip) -> Price:
+    """One event made by the event generator; where there is none, RISC-V makes it and is paid by the cycle."""
+    if chip.core.event_generator.enabled.value:
+        return _single(chip, "event.generated", "generated event", "event_generator", "prices.event_generated_pj")
+    part = PricePart("event_generator", 0.0, "no event generator", ("core.event_generator.enabled",))
+    return Price("event.generated", "generated event", (part,))
 
 
 def _riscv_busy(chip: Chip) -> Price:

@@ -32,11 +32,11 @@ def chip_names() -> list[str]:
     return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
-def load_chip(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Chip:
+def load_chip(chip: str | Path | Chip, overrides: Sequence[str] = ()) -> Chip:
     """Return the validated chip of a preset's name or a YAML file, with dotted `key=value` overrides applied in order.
 
     A file may extend a preset or another file (`extends: NAME_OR_PATH`, paths relative to the file); then it says only what
-    differs, and may give a constant as a bare value, whose status becomes `set`.
+    differs, and may give a constant as a bare value, whose status becomes `set`. A loaded chip may be given to override more of it.
 
     Raises
     ------
@@ -49,14 +49,14 @@ def load_chip(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Chip:
     >>> chip.core.npe.count.value, chip.core.npe.count.status
     (16, 'set')
     """
-    tree = _read_tree(_located(str(name_or_path)))
+    tree = _Tree(chip.model_dump(), {}) if isinstance(chip, Chip) else _read_tree(_located(str(chip)))
     for override in overrides:
         _apply(override, tree)
-    chip, refused = _validated(tree)
+    valid, refused = _validated(tree)
     findings = sorted(tree.findings + refused, key=_place)
-    if chip is None or findings:
+    if valid is None or findings:
         raise ChipError("\n".join(map(str, findings)))
-    return chip
+    return valid
 
 
 @dataclass(slots=True)

@@ -49,8 +49,7 @@ def closed_form(overrides):
     energy_pj = riscv * prices["riscv.busy_cycle"].pj + cycles * prices["core.cycle"].pj
     energy_pj += integrated * sum(prices.program_pj(integrate).values())
     energy_pj += fired * sum(sum(prices.program_pj(program).values()) for program in (fire.update, fire.emit))
-    if timing.event_generator:
-        energy_pj += events_out * prices["event.generated"].pj
+    energy_pj += events_out * prices["event.generated"].pj
     return cycles / chip.clock_mhz.value, energy_pj / 1e6
 
 
@@ -104,3 +103,4 @@ def test_without_loop_controller_riscv_issues_every_instruction_and_no_loop_is_p
 def test_without_event_generator_values_are_stored_for_the_scan():
     chip = load_chip("seneca", BUILDS["+ loop controller"][0])
     assert fire_programs(chip, "Lif", {}, TYPES).emit.instructions == (("MST", 1),)
+    assert price_table(chip)["event.generated"].pj == 0

@@ -1,6 +1,8 @@
 """The shipped chips: provenance of every constant, the timing that engines read, the text that users see."""
 
 import re
+import subprocess
+import sys
 from dataclasses import fields
 
 import pytest
@@ -120,3 +122,12 @@ def test_text_of_a_chip_shows_what_the_user_has_set():
     line = next(line for line in text.splitlines() if line.startswith("core.npe.count"))
     assert line.split() == ["core.npe.count", "16", "set", "set", "by", "the", "user"]
     assert all(len(line) <= 160 for line in text.splitlines())
+
+
+def test_loading_a_chip_imports_no_heavy_library():
+    code = (
+        "import sys, seneca_sim.chip as chip; chip.load_chip('seneca'); "
+        "print(sorted({'numba', 'pandas', 'matplotlib', 'h5py', 'nir', 'simpy'} & set(sys.modules)))"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output == "[]\n"
