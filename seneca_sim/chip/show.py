@@ -49,15 +49,18 @@ def chip_rows(chip: Chip) -> list[ConstantRow]:
 
 
 def chip_text(chip: Chip, width: int = 160) -> str:
-    """Return the chip as aligned text: a heading, then one constant after the other, sources wrapped to `width` columns."""
+    """Return the chip as aligned text, sources wrapped to `width` columns; one that stood before is named by its constant."""
     rows = chip_rows(chip)
     heads = [(row.name, f"{row.value} {row.unit}".strip(), row.status, row.range) for row in rows]
     columns = [max(len(head[i]) for head in heads) for i in range(4)]
     indent = sum(columns) + 2 * len(columns)
     lines = textwrap.wrap(f"{chip.name}: {chip.description}".rstrip(": "), width)
+    first: dict[str, str] = {}
     for row, head in zip(rows, heads, strict=True):
         start = "  ".join(text.ljust(size) for text, size in zip(head, columns, strict=True))
-        wrapped = textwrap.wrap(row.source, max(40, width - indent), break_long_words=False) or [""]
+        before = first.setdefault(row.source, row.name)
+        source = row.source if before == row.name or len(row.source) <= 60 else f"as {before}"
+        wrapped = textwrap.wrap(source, max(40, width - indent), break_long_words=False) or [""]
         lines += [f"{start}  {wrapped[0]}".rstrip(), *(" " * indent + line for line in wrapped[1:])]
     return "\n".join(lines)
 

@@ -131,3 +131,10 @@ def test_loading_a_chip_imports_no_heavy_library():
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output == "[]\n"
+
+
+def test_a_long_source_is_printed_once_and_then_named():
+    text = chip_text(load_chip("seneca"))
+    assert text.count("all instructions alike") == 1
+    line = next(line for line in text.splitlines() if line.startswith("instructions.EVC.cycles"))
+    assert line.endswith("as instructions.ADD.cycles")
