@@ -1,0 +1,126 @@
+"""Number types of layers: which follow from a network's arrays, whether they fit, and how a user overrides them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seneca_sim.errors import GraphError, RequestError
+from seneca_sim.graph.network import Edge, InputContract, Layer, Network, NumberType, Precision
+from seneca_sim.graph.neurons import CubaLif, If, Lif, Neuron
+
+__all__ = ["check_weights", "event_type", "infer_precision", "override_numerics"]
+
+_INTEGER_BITS = {"int4": 4, "int8": 8, "int16": 16, "int32": 32, "int64": 64}
+
+
+def event_type(neuron: Neuron | None, contract: InputContract, default: NumberType) -> NumberType:
+    """Return the type of a layer's events: single spikes are binary, counted spikes small integers, the rest as stated."""
+    if neuron is None:
+        return "binary" if contract.representation == "binary" else default
+    if isinstance(neuron, If | Lif | CubaLif):
+        if neuron.max_spikes == 1:
+            return "binary"
+        return "int8" if neuron.max_spikes <= 127 else "int16"
+    return default
+
+
+def infer_precision(
+    default: Precision, neuron: Neuron | None, contract: InputContract, weights: Iterable[NDArray[Any]]
+) -> Precision:
+    """Return the number types of a layer that states none: the default, with int8 weights and spikes recognised."""
+    arrays = list(weights)
+    weight = default.weight
+    if arrays and weight not in _INTEGER_BITS and all(array.dtype == np.int8 for array in arrays):
+        weight = "int8"
+    return replace(default, weight=weight, event=event_type(neuron, contract, default.event))
+
+
+def check_weights(where: str, layer: Layer) -> None:
+    """Raise a `GraphError` if a weight does not fit the layer's weight type, or spikes their event type."""
+    kind, neuron = layer.precision.weight, layer.neuron
+    if kind == "binary":
+        raise GraphError(
+            f"{where}: weights cannot be binary, that type is for events; use int4 with the values -1, 0 and 1"
+        )
+    if layer.precision.state == "binary":
+        raise GraphError(f"{where}: states cannot be binary, that type is for events; use an integer type")
+    graded = neuron is not None and not (isinstance(neuron, If | Lif | CubaLif) and neuron.max_spikes == 1)
+    if layer.precision.event == "binary" and graded:
+        raise GraphError(
+            f"{where}: {type(neuron).__name__} sends values, its events cannot be binary; set max_spikes to 1, or "
+            "an event type that holds values"
+        )
+    if kind not in _INTEGER_BITS:
+        return
+    top = 2 ** (_INTEGER_BITS[kind] - 1)
+    for edge in layer.edges:
+        if edge.weight is None:
+            continue
+        if edge.weight.dtype.kind == "f":
+            raise GraphError(
+                f"{where}: {edge.name} holds float weights, the layer states {kind}; quantise with numerics={kind!r}"
+            )
+        low, high = int(edge.weight.min()), int(edge.weight.max())
+        if low < -top or high >= top:
+            raise GraphError(
+                f"{where}: the weights of {edge.name} reach from {low} to {high}, which {kind} cannot hold; use a wider type"
+            )
+
+
+def override_numerics(network: Network, numerics: str) -> Network:
+    """Return the network with other number types: ``weight`` or ``weight/state`` or ``weight/state/event``.
+
+    One type sets weights and states ("bf16"); integer weights of one type alone keep bf16 states ("int8"). Float weights
+    become integers per output channel, symmetrically, largest magnitude = largest integer; integer weights become floats
+    as ``scale * weight``. Spikes stay binary, spike counts small integers; other events take the state's type.
+    """
+    weight, state, event = _parse(numerics)
+    layers = []
+    for layer in network.layers:
+        graded = layer.precision.event != "binary" and not isinstance(layer.neuron, If | Lif | CubaLif)
+        precision = Precision(weight, state, event if graded else layer.precision.event)
+        edges = tuple(_convert(edge, weight) for edge in layer.edges)
+        changed = replace(layer, edges=edges, precision=precision)
+        check_weights(f"{network.name}: {layer.name}", changed)
+        layers.append(changed)
+    note = f"number types overridden: weights {weight}, states {state}, graded events {event}"
+    return replace(network, layers=tuple(layers), assumptions=(*network.assumptions, note))
+
+
+def _parse(numerics: str) -> tuple[NumberType, NumberType, NumberType]:
+    """Return the types of weights, states and graded events that a user's text names."""
+    names = numerics.split("/")
+    known = [name for name in get_args(NumberType) if name != "binary"]
+    if len(names) > 3 or any(name not in known for name in names):
+        raise RequestError(
+            f"numerics={numerics!r} is not a list of number types; write weight, weight/state or "
+            f"weight/state/event, each one of {', '.join(known)}"
+        )
+    weight = names[0]
+    state = names[1] if len(names) > 1 else "bf16" if weight in ("int4", "int8") else weight
+    event = names[2] if len(names) > 2 else state
+    return cast("tuple[NumberType, NumberType, NumberType]", (weight, state, event))
+
+
+def _convert(edge: Edge, kind: NumberType) -> Edge:
+    """Return the edge with weights of another type."""
+    if edge.weight is None:
+        return edge
+    weight: NDArray[Any] = edge.weight
+    if (weight.dtype.kind == "i") == (kind in _INTEGER_BITS):
+        return edge
+    if kind not in _INTEGER_BITS:
+        factor = np.ones(1) if edge.scale is None else edge.scale.astype(np.float64)
+        return replace(edge, weight=(weight * factor.reshape(-1, 1, 1, 1)).astype(np.float32), scale=None)
+    top = 2 ** (_INTEGER_BITS[kind] - 1) - 1
+    largest = np.abs(weight).reshape(len(weight), -1).max(axis=1).astype(np.float64)
+    factor = np.where(largest > 0, largest / top, 1.0)
+    values = np.rint(weight / factor.reshape(-1, 1, 1, 1)).clip(-top, top)
+    stored = np.int8 if top <= 127 else np.int32
+    scale = factor if edge.scale is None else factor * edge.scale
+    return replace(edge, weight=values.astype(stored), scale=scale.astype(np.float32))
