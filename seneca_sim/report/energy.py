@@ -1,0 +1,165 @@
+"""Energy: the counts of a run times the prices of its chip, one product at the end.
+
+Output work and flits belong to the layer that produces, input work to the layer that consumes, static energy to the layers
+of a core by the memory they reserve on it. What belongs to no layer is `unassigned`; layers and unassigned make the total.
+Every count is an integer and is split into integers, so the parts of a count add up to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seneca_sim.engine.counts import CORE_STATES, INLET_COUNTERS, PART_COUNTERS
+from seneca_sim.report.columns import COMPONENTS
+from seneca_sim.report.record import Record
+from seneca_sim.report.tariff import HOST_COUNTERS, Charge, tariff
+
+__all__ = ["Energy", "PoweredTime", "price", "powered_time"]
+
+_BUSY = CORE_STATES.index("busy")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoweredTime:
+    """Core-cycles by step: when each core is powered, and when its RISC-V waits."""
+
+    cycles: int
+    """Cycles in which the chip is powered: to the end of the last step, or steps x period if that is later."""
+    static_parts: NDArray[np.int64]
+    """(T, P) powered core-cycles that a part answers for: its share of its core's reserved memory."""
+    static_free: NDArray[np.int64]
+    """(T,) powered core-cycles of cores that hold no reserved memory."""
+    waiting: NDArray[np.int64]
+    """(T, C) cycles in which the RISC-V of a core with parts did not work."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Energy:
+    """Energy in pJ by component (last axis, in the order of `COMPONENTS`)."""
+
+    charges: tuple[Charge, ...]
+    powered: PoweredTime
+    layers: NDArray[np.float64]
+    """(L, components)"""
+    unassigned: NDArray[np.float64]
+    """(components,)"""
+    cores: NDArray[np.float64]
+    """(C, components); the energy of host packets is in no core."""
+    steps: NDArray[np.float64]
+    """(T, components)"""
+
+    @property
+    def components(self) -> NDArray[np.float64]:
+        """Energy of the run by component, (components,)."""
+        total: NDArray[np.float64] = self.layers.sum(axis=0) + self.unassigned
+        return total
+
+
+def powered_time(record: Record) -> PoweredTime:
+    """Return who is powered when. A step's share runs from the end of the step before it to its own end."""
+    counts, timing = record.counts, record.chip.timing()
+    steps = record.n_steps
+    ends = np.maximum.accumulate(counts.steps[:, -1])
+    ends[-1] = max(int(ends[-1]), steps * timing.period)
+    slices = np.diff(ends, prepend=0)
+    core_of_part = record.core_of_part()
+    reserved = record.memory.sum(axis=1)
+    static_parts = np.zeros((steps, len(core_of_part)), dtype=np.int64)
+    free_cores = 0
+    for core in range(len(counts.cores)):
+        parts = np.flatnonzero(core_of_part == core)
+        if reserved[parts].sum() > 0:
+            static_parts[:, parts] = shares(slices, reserved[parts])
+        elif len(parts) or record.chip.prices.powered.value == "all":
+            free_cores += 1
+    mapped = np.unique(core_of_part)
+    waiting = np.zeros((steps, len(counts.cores)), dtype=np.int64)
+    waiting[:, mapped] = shares(counts.makespan - counts.cores[mapped, _BUSY], slices).T
+    return PoweredTime(int(ends[-1]), static_parts, free_cores * slices, waiting)
+
+
+def shares(amounts: NDArray[np.int64], weights: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Split each integer amount by integer weights into integers that add up to it, (amounts, weights).
+
+    >>> shares(np.array([10]), np.array([1, 1, 1])).tolist()
+    [[3, 3, 4]]
+    """
+    total = max(1, int(weights.sum()))
+    bounds: NDArray[np.generic] = np.concatenate(([0], np.cumsum(weights)))
+    if total > 3_000_000_000:  # the product below would not fit 64 bits
+        bounds = bounds.astype(object)
+    whole, rest = np.divmod(amounts[:, None], total)
+    split: NDArray[np.int64] = np.diff(whole * bounds + rest * bounds // total, axis=1).astype(np.int64)
+    return split
+
+
+def price(record: Record) -> Energy:
+    """Multiply the counts of a run with the prices of its chip."""
+    charges = tariff(record)
+    powered = powered_time(record)
+    rates = _Rates(charges, len(record.layers), len(record.edges))
+    part, edge = record.inlets()
+    layer_of_part, core_of_part = record.layer_of_part(), record.core_of_part()
+    counts = record.counts
+    parts = np.einsum("pk,pkc->pc", counts.parts.sum(axis=0), rates.part[layer_of_part])
+    parts += np.outer(powered.static_parts.sum(axis=0), rates.static)
+    inlets = np.einsum("ik,ikc->ic", counts.inlets.sum(axis=0), rates.inlet[edge])
+    host = counts.host.sum(axis=0) @ rates.host
+    waiting = np.outer(powered.waiting.sum(axis=0), rates.waiting)
+    layers = np.zeros((len(record.layers), len(COMPONENTS)))
+    np.add.at(layers, layer_of_part, parts)
+    np.add.at(layers, layer_of_part[part], inlets)
+    unassigned = waiting.sum(axis=0) + powered.static_free.sum() * rates.static
+    sender = record.host_layer
+    if sender is None:
+        unassigned = unassigned + host
+    else:
+        layers[sender] += host
+    cores = waiting
+    np.add.at(cores, core_of_part, parts)
+    np.add.at(cores, core_of_part[part], inlets)
+    return Energy(charges, powered, layers, unassigned, cores, _by_step(record, rates, powered))
+
+
+class _Rates:
+    """Prices in pJ per count, by owner, counter and component."""
+
+    def __init__(self, charges: Sequence[Charge], layers: int, edges: int) -> None:
+        n = len(COMPONENTS)
+        self.part = np.zeros((layers, len(PART_COUNTERS), n))
+        self.inlet = np.zeros((edges, len(INLET_COUNTERS), n))
+        self.host = np.zeros((len(HOST_COUNTERS), n))
+        self.static = np.zeros(n)
+        self.waiting = np.zeros(n)
+        for charge in charges:
+            component = COMPONENTS.index(charge.component)
+            amount = charge.factor * charge.price_pj
+            match charge.table:
+                case "part":
+                    self.part[charge.owner, PART_COUNTERS.index(charge.counter), component] += amount
+                case "inlet":
+                    self.inlet[charge.owner, INLET_COUNTERS.index(charge.counter), component] += amount
+                case "host":
+                    self.host[HOST_COUNTERS.index(charge.counter), component] += amount
+                case "static":
+                    self.static[component] += amount
+                case "waiting":
+                    self.waiting[component] += amount
+
+
+def _by_step(record: Record, rates: _Rates, powered: PoweredTime) -> NDArray[np.float64]:
+    """Return the energy of each step, (T, components)."""
+    counts = record.counts
+    _, edge = record.inlets()
+    steps: NDArray[np.float64] = np.einsum(
+        "tpk,pkc->tc", counts.parts, rates.part[record.layer_of_part()], optimize=True
+    )
+    steps += np.einsum("tik,ikc->tc", counts.inlets, rates.inlet[edge], optimize=True)
+    steps += counts.host @ rates.host
+    steps += np.outer(powered.static_parts.sum(axis=1) + powered.static_free, rates.static)
+    steps += np.outer(powered.waiting.sum(axis=1), rates.waiting)
+    return steps

@@ -1,0 +1,125 @@
+"""The leaves of every explanation: counts times prices, each with the layer and the component (or kind of memory) it is part of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from seneca_sim.engine.counts import INLET_COUNTERS, PART_COUNTERS
+from seneca_sim.mapping.types import Part
+from seneca_sim.report.columns import MEMORY_KINDS
+from seneca_sim.report.energy import Energy
+from seneca_sim.report.record import Record, Widths
+from seneca_sim.report.tariff import HOST_COUNTERS, Charge
+
+__all__ = ["UNASSIGNED", "Leaf", "area_leaves", "energy_leaves", "memory_leaves"]
+
+UNASSIGNED = "unassigned"
+"""In place of a layer: what belongs to none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A count times a price."""
+
+    layer: str
+    part: str
+    """Energy component or kind of memory."""
+    label: str
+    count: int
+    price: float
+    price_unit: str
+    formula: str
+    """How the price follows from constants of the chip."""
+    constants: tuple[str, ...] = ()
+    """Dotted names of those constants."""
+    scale: float = 1.0
+    """From the unit of the price to that of the value."""
+
+    @property
+    def value(self) -> float:
+        """Count times price, in the unit of the tree."""
+        return self.count * self.price * self.scale
+
+
+def energy_leaves(record: Record, energy: Energy, steps: slice) -> Iterator[Leaf]:
+    """Yield the leaves of the energy of some steps in µJ, layer after layer, what is unassigned last."""
+    for number, facts in enumerate(record.layers):
+        for charge in energy.charges:
+            yield from _charged(facts.name, charge, _layer_count(record, energy, charge, number, steps))
+    for charge in energy.charges:
+        yield from _charged(UNASSIGNED, charge, _unassigned_count(record, energy, charge, steps))
+
+
+def _charged(layer: str, charge: Charge, count: int) -> Iterator[Leaf]:
+    """Yield the leaf of one charge, nothing if it was never counted."""
+    if count:
+        amount, price = count * charge.factor, charge.price_pj
+        yield Leaf(layer, charge.component, charge.thing, amount, price, "pJ", charge.formula, charge.constants, 1e-6)
+
+
+def _layer_count(record: Record, energy: Energy, charge: Charge, layer: int, steps: slice) -> int:
+    """Return how often a charge was counted for a layer."""
+    parts, counts = record.layer_of_part() == layer, record.counts
+    match charge.table:
+        case "part" if charge.owner == layer:
+            return int(counts.parts[steps][:, parts, PART_COUNTERS.index(charge.counter)].sum())
+        case "inlet" if record.layer_of_edge()[charge.owner] == layer:
+            of_edge = record.inlets()[1] == charge.owner
+            return int(counts.inlets[steps][:, of_edge, INLET_COUNTERS.index(charge.counter)].sum())
+        case "host" if record.host_layer == layer:
+            return int(counts.host[steps][:, HOST_COUNTERS.index(charge.counter)].sum())
+        case "static":
+            return int(energy.powered.static_parts[steps][:, parts].sum())
+        case _:
+            return 0
+
+
+def _unassigned_count(record: Record, energy: Energy, charge: Charge, steps: slice) -> int:
+    """Return how often a charge was counted for no layer."""
+    match charge.table:
+        case "host" if record.host_layer is None:
+            return int(record.counts.host[steps][:, HOST_COUNTERS.index(charge.counter)].sum())
+        case "static":
+            return int(energy.powered.static_free[steps].sum())
+        case "waiting":
+            return int(energy.powered.waiting[steps].sum())
+        case _:
+            return 0
+
+
+def memory_leaves(record: Record) -> Iterator[Leaf]:
+    """Yield the leaves of the memory in bits: one for each part and kind, numbers times their width."""
+    for kind, column in zip(MEMORY_KINDS, record.memory.T, strict=True):
+        for part, bits in zip(record.mapping.parts, column.tolist(), strict=True):
+            facts = record.layers[part.layer]
+            width, what = _width(facts.widths, kind)
+            if bits % width:  # replicas that hold weights and biases of different widths
+                width, what = 1, "one bit"
+            if bits:
+                yield Leaf(facts.name, kind, _box(part), bits // width, width, "bit", what)
+
+
+def _width(widths: Widths, kind: str) -> tuple[int, str]:
+    """Return the bits of one number of a kind of memory, and what it is."""
+    match kind:
+        case "weights" | "head_weights" | "replicas":
+            return max(1, widths.weight), "width of a weight"
+        case "biases" | "states" | "row_buffers":
+            return max(1, widths.state), "width of a state"
+        case "held_outputs":
+            return widths.held_output, "width of an event value"
+        case _:
+            return 1, "one bit"
+
+
+def _box(part: Part) -> str:
+    """Return the place and the ranges of a part in words."""
+    ranges = zip(("channels", "rows", "columns"), (part.channels, part.rows, part.columns), strict=True)
+    return f"core {part.core}: {', '.join(f'{name} {low}:{high}' for name, (low, high) in ranges)}"
+
+
+def area_leaves(record: Record) -> Iterator[Leaf]:
+    """Yield the only leaf of the area in mm2."""
+    price = record.chip.area.core_mm2.value
+    yield Leaf("", "", "cores with a part", record.mapping.n_cores, price, "mm2", "core_mm2", ("area.core_mm2",))

@@ -1,0 +1,240 @@
+"""What a run leaves behind: everything that its tables and prices follow from, and nothing that the clock on the wall changes.
+
+L layers, E edges (numbered through all layers in order), P parts, I inlets (numbered by part, then edge), T steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seneca_sim.activity.trace import Trace
+from seneca_sim.chip import Chip
+from seneca_sim.chip.number_types import bits_of
+from seneca_sim.engine.counts import INLET_COUNTERS, Counts
+from seneca_sim.engine.programs import LayerPrograms
+from seneca_sim.graph.network import Edge, Layer, Network
+from seneca_sim.mapping.types import Mapping
+
+__all__ = [
+    "Activity",
+    "EdgeFacts",
+    "InputFile",
+    "LayerFacts",
+    "Record",
+    "Run",
+    "activity_totals",
+    "dense_macs",
+    "layer_facts",
+]
+
+Instructions = tuple[tuple[str, int], ...]
+"""Instructions of one chunk of a program, each with how often it is executed."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeFacts:
+    """One edge of a network: what its work costs and what a dense implementation would do."""
+
+    name: str
+    source: str
+    kind: Literal["conv", "dense", "add"]
+    delay: int
+    integrate: Instructions
+    dense_macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """Bits of one number in the data memory, by what it is, as the chip prices the layer's types."""
+
+    weight: int
+    state: int
+    held_output: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFacts:
+    """One layer of a network: its size and the programs of its neurons (none for input layers)."""
+
+    name: str
+    shape: tuple[int, int, int]
+    out_shape: tuple[int, int, int]
+    is_input: bool
+    widths: Widths
+    update: Instructions = ()
+    pool: Instructions = ()
+    emit: Instructions = ()
+    edges: tuple[EdgeFacts, ...] = ()
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons, before fused pooling."""
+        return self.shape[0] * self.shape[1] * self.shape[2]
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file that a run read: which argument named it, where it was, and what it held."""
+
+    argument: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a run was asked for, in plain values."""
+
+    request: dict[str, Any]
+    """Arguments of `simulate` that differ from their defaults, as in a run file."""
+    inputs: tuple[InputFile, ...]
+    versions: dict[str, str]
+    network: str
+    input: str
+    activity_source: Literal["simulated", "synthetic"]
+    mapping: str
+    engine: str
+    seed: int
+    warmup: int
+    step_us: float | None
+    """Input time of one step; None for frames."""
+    classifies: bool
+    sigma_delta: bool
+    """Whether a layer is sigma-delta, so that the first step stands apart."""
+    assumptions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Activity:
+    """Totals of the activity trace."""
+
+    events: NDArray[np.int64]
+    """(T, L) values sent, after fused pooling."""
+    neuron_events: NDArray[np.int64]
+    """(T, L) active neurons, before fused pooling."""
+    positions: NDArray[np.int64]
+    """(T, L) output positions with at least one event."""
+    saturations: NDArray[np.int64]
+    """(T, L)"""
+    sops: NDArray[np.int64]
+    """(T, E)"""
+    class_scores: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """One run: request, chip, network facts, mapping, memory, activity totals and the engine's counts."""
+
+    run: Run
+    chip: Chip
+    layers: tuple[LayerFacts, ...]
+    mapping: Mapping
+    memory: NDArray[np.int64]
+    """(P, len(MEMORY_KINDS)) bits reserved by each part."""
+    activity: Activity
+    counts: Counts
+
+    @property
+    def n_steps(self) -> int:
+        """Number of time steps."""
+        return len(self.counts.steps)
+
+    @property
+    def edges(self) -> tuple[EdgeFacts, ...]:
+        """All edges, numbered through all layers in order."""
+        return tuple(edge for layer in self.layers for edge in layer.edges)
+
+    @property
+    def host_layer(self) -> int | None:
+        """The layer that host packets belong to: the only input layer, or None if there are several."""
+        inputs = [number for number, layer in enumerate(self.layers) if layer.is_input]
+        return inputs[0] if len(inputs) == 1 else None
+
+    def layer_of_part(self) -> NDArray[np.int64]:
+        """Return the layer index of each part, (P,)."""
+        return np.array([part.layer for part in self.mapping.parts], dtype=np.int64)
+
+    def core_of_part(self) -> NDArray[np.int64]:
+        """Return the core of each part, (P,)."""
+        return np.array([part.core for part in self.mapping.parts], dtype=np.int64)
+
+    def inlets(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the part and the edge of each inlet, both (I,)."""
+        first = np.cumsum([0, *(len(layer.edges) for layer in self.layers)])
+        pairs = [
+            (number, first[part.layer] + edge)
+            for number, part in enumerate(self.mapping.parts)
+            for edge in range(len(self.layers[part.layer].edges))
+        ]
+        table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+        return table[:, 0], table[:, 1]
+
+    def executed_sops(self) -> NDArray[np.int64]:
+        """Return the synaptic operations that the chip executed for each layer, (L,)."""
+        part, _ = self.inlets()
+        total = np.zeros(len(self.layers), dtype=np.int64)
+        np.add.at(total, self.layer_of_part()[part], self.counts.inlets[:, :, INLET_COUNTERS.index("sops")].sum(axis=0))
+        return total
+
+    def layer_of_edge(self) -> NDArray[np.int64]:
+        """Return the layer that each edge leads into, (E,)."""
+        return np.repeat(np.arange(len(self.layers)), [len(layer.edges) for layer in self.layers])
+
+
+def dense_macs(edge: Edge, layer: Layer) -> int:
+    """Return the multiply-accumulates of a dense implementation of an edge in one step, padding taps counted.
+
+    An `add` edge multiplies nothing.
+    """
+    if edge.weight is None:
+        return 0
+    _, rows, columns = layer.shape
+    return int(edge.weight.size) * rows * columns
+
+
+def activity_totals(trace: Trace) -> Activity:
+    """Return the totals of a trace per step and layer."""
+    layers = trace.layers
+    return Activity(
+        events=np.stack([np.diff(layer.first_event[layer.step_start]) for layer in layers], axis=1),
+        neuron_events=np.stack([layer.neuron_events for layer in layers], axis=1),
+        positions=np.stack([np.diff(layer.step_start) for layer in layers], axis=1),
+        saturations=np.stack([layer.saturations for layer in layers], axis=1),
+        sops=trace.sops,
+        class_scores=trace.class_scores,
+    )
+
+
+def layer_facts(network: Network, chip: Chip, programs: tuple[LayerPrograms, ...]) -> tuple[LayerFacts, ...]:
+    """Return the facts of each layer of a network with its programs on a chip."""
+    return tuple(_facts(network, chip, layer, own) for layer, own in zip(network.layers, programs, strict=True))
+
+
+def _facts(network: Network, chip: Chip, layer: Layer, programs: LayerPrograms) -> LayerFacts:
+    """Return the facts of one layer."""
+    widths = Widths(
+        bits_of(chip, "weight", layer.precision.weight) if any(edge.weight is not None for edge in layer.edges) else 0,
+        bits_of(chip, "state", layer.precision.state) if layer.edges else 0,
+        max(1, bits_of(chip, "event", layer.precision.event)),
+    )
+    edges = tuple(
+        EdgeFacts(
+            edge.name,
+            network.layers[edge.source].name,
+            edge.kind,
+            edge.delay,
+            program.instructions,
+            dense_macs(edge, layer),
+        )
+        for edge, program in zip(layer.edges, programs.integrate, strict=True)
+    )
+    fire = programs.fire
+    if fire is None:
+        return LayerFacts(layer.name, layer.shape, layer.out_shape, True, widths, edges=edges)
+    pool = () if fire.pool is None else fire.pool.instructions
+    instructions = (fire.update.instructions, pool, fire.emit.instructions)
+    return LayerFacts(layer.name, layer.shape, layer.out_shape, False, widths, *instructions, edges)

@@ -1,0 +1,177 @@
+"""What a run may be asked: the arguments of `simulate`, of the command line and of run files, under one set of names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from seneca_sim.errors import RequestError
+from seneca_sim.yaml_positions import did_you_mean
+
+if TYPE_CHECKING:
+    from seneca_sim.activity.trace import Trace
+    from seneca_sim.chip import Chip
+    from seneca_sim.graph.network import Network
+    from seneca_sim.mapping.types import Mapping
+
+__all__ = ["ARGUMENTS", "Engine", "Goal", "Noc", "Order", "Progress", "Request"]
+
+Engine = Literal["reference", "fast", "estimate"]
+"""`fast` and `reference` are cycle-level and equal; `estimate` is closed-form."""
+Goal = Literal["fewest-cores", "balanced", "power-of-two", "energy"]
+Noc = Literal["mesh", "ideal"]
+Order = Literal["depth-first", "conventional"]
+ResetRule = Literal["value", "subtract"]
+
+Progress = Callable[[str, float, float], None]
+"""Told how far a stage of a run is: its name, what is done, and how much there is."""
+
+DEFAULT_NETWORK = "digits-sigma-delta"
+DEFAULT_EVENTS = "digits"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One run as asked for. Networks, chips, mappings and traces may also be given as objects."""
+
+    network: str | Path | Network = DEFAULT_NETWORK
+    events: str | Path | None = None
+    activity: str | Path | Trace | None = None
+    chip: str | Path | Chip = "seneca"
+    set: tuple[str, ...] = ()
+    mapping: str | Path | Mapping | None = None
+    goal: Goal = "balanced"
+    cores: int | None = None
+    engine: Engine = "fast"
+    noc: Noc | None = None
+    order: Order | None = None
+    steps: int | None = None
+    dt_us: float | None = None
+    slice: str | int | None = None
+    reset: ResetRule | None = None
+    max_spikes: int | None = None
+    numerics: str | None = None
+    seed: int = 0
+    warmup: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run can be asked for."""
+        for name, choices in (("engine", Engine), ("goal", Goal), ("noc", Noc), ("order", Order), ("reset", ResetRule)):
+            _check_choice(name, getattr(self, name), get_args(choices))
+        for name in ("cores", "steps", "max_spikes"):
+            _check_least(name, getattr(self, name), 1)
+        for name in ("seed", "warmup"):
+            _check_least(name, getattr(self, name), 0)
+        _check_positive("dt_us", self.dt_us)
+        if isinstance(self.set, str):
+            raise RequestError(f"set must be a list of key=value texts, not the text {self.set!r}")
+        if self.events is not None and self.activity is not None:
+            raise RequestError(
+                "events and activity exclude each other: a network either runs on events or replays an activity"
+            )
+        if self.mapping is not None and self.cores is not None:
+            raise RequestError("mapping and cores exclude each other: an explicit mapping says which cores it uses")
+        self.slicing()
+
+    @property
+    def default_events(self) -> bool:
+        """Whether neither events nor an activity were given."""
+        return self.events is None and self.activity is None
+
+    def slicing(self) -> tuple[int | None, int | None]:
+        """Return the length of a slice in microseconds or in events, None for the other (both None: the network's own).
+
+        >>> Request(slice="2ms").slicing(), Request(slice="500events").slicing()
+        ((2000, None), (None, 500))
+        """
+        if self.slice is None:
+            return None, None
+        match = _SLICE.fullmatch(str(self.slice).strip())
+        if match is None or int(match[1]) == 0:
+            raise RequestError(
+                f"slice must be a time such as 1000us or 5ms, or a number such as 500events, not {self.slice!r}"
+            )
+        number, unit = int(match[1]), match[2]
+        return (None, number) if unit == "events" else (number * (1000 if unit == "ms" else 1), None)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the arguments that differ from their defaults as YAML types, in the order of the fields.
+
+        >>> Request(chip="seneca", cores=4, set=("core.npe.count=16",)).plain()
+        {'network': 'digits-sigma-delta', 'set': ['core.npe.count=16'], 'cores': 4}
+        """
+        values = {name: _plain(getattr(self, name)) for name in ARGUMENTS}
+        return {name: value for name, value in values.items() if name == "network" or value != _plain(_DEFAULTS[name])}
+
+    @classmethod
+    def from_plain(cls, arguments: dict[str, Any], where: str) -> Request:
+        """Return the request of a run file; `where` names the file in errors."""
+        values = dict(arguments)
+        for name, value in values.items():
+            if not isinstance(value, _PLAIN_TYPES[name]) or isinstance(value, bool):
+                raise RequestError(f"{where}: {name} must be {_TYPE_NAMES[_PLAIN_TYPES[name]]}, not {value!r}")
+            if str(value).startswith(_OBJECT):
+                raise RequestError(
+                    f"{where}: {name} was a Python object, which a run file cannot hold; save it and give its path"
+                )
+        if "set" in values:
+            values["set"] = tuple(str(item) for item in values["set"])
+        if "slice" in values:
+            values["slice"] = str(values["slice"])
+        return cls(**values)
+
+
+ARGUMENTS = tuple(field.name for field in fields(Request))
+"""Names of all arguments of a run, in order."""
+_DEFAULTS = {field.name: field.default for field in fields(Request)}
+_SLICE = re.compile(r"(\d+)\s*(us|ms|events|)")
+_OBJECT = "<object: "
+_PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(ARGUMENTS, str),
+    **dict.fromkeys(("cores", "steps", "max_spikes", "seed", "warmup"), int),
+    "set": list,
+    "dt_us": (int, float),
+    "slice": (str, int),
+}
+_TYPE_NAMES: dict[type | tuple[type, ...], str] = {
+    str: "a text",
+    int: "an integer",
+    list: "a list of key=value texts",
+    (int, float): "a number",
+    (str, int): "a text or an integer",
+}
+
+
+def _plain(value: object) -> Any:
+    """Return an argument as a YAML type."""
+    match value:
+        case None | str() | int() | float():
+            return value
+        case Path():
+            return str(value)
+        case tuple() | list():
+            return [str(item) for item in value]
+        case _:
+            return f"{_OBJECT}{type(value).__name__}>"
+
+
+def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Raise `RequestError` unless a value is None or one of its choices."""
+    if value is not None and value not in choices:
+        guess = did_you_mean(str(value), choices)
+        raise RequestError(f"{name} must be one of {', '.join(choices)}, not {value!r}{guess}")
+
+
+def _check_least(name: str, value: object, least: int) -> None:
+    """Raise `RequestError` unless a value is None or an integer that is large enough."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+        raise RequestError(f"{name} must be an integer >= {least}, not {value!r}")
+
+
+def _check_positive(name: str, value: object) -> None:
+    """Raise `RequestError` unless a value is None or a finite number above zero."""
+    if value is not None and not (isinstance(value, int | float) and 0 < value < float("inf")):
+        raise RequestError(f"{name} must be a finite number > 0, not {value!r}")
