@@ -15,17 +15,17 @@ __all__ = ["explain_deadlock"]
 def explain_deadlock(plan: Plan, machine: Machine) -> str:
     """Return one line for the whole, then one for each unfinished part and host port."""
     lines = [
-        f"deadlock at cycle {int(machine.totals['last_effect'][0])}: the chip can make no further progress; "
+        f"deadlock at cycle {int(machine.totals['last_effect'])}: the chip can make no further progress; "
         "raise state_rows of the parts below, or use flow control row_credits"
     ]
-    for number, part in enumerate(machine.parts):
+    for number, part in enumerate(machine["parts"]):
         if part["step"] < plan.trace.n_steps:
             lines.append(
                 f"  {_name(plan, number)}, step {part['step']}, row {part['y0'] + part['row']}: "
                 f"waits for {_reason(plan, machine, number)}"
             )
     for host in range(len(plan.hosts)):
-        sender = machine.senders[len(plan.parts) + host]
+        sender = machine["senders"][len(plan.parts) + host]
         if sender["step"] < plan.trace.n_steps:
             name = plan.network.layers[plan.hosts[host]].name
             waits = _ungranted(plan, machine, len(plan.parts) + host, int(sender["step"]), int(sender["row"]))
@@ -45,29 +45,29 @@ def _name(plan: Plan, number: int) -> str:
 
 def _ungranted(plan: Plan, machine: Machine, sender: int, step: int, row: int) -> str:
     """Return the parts that have not granted a row, or nothing."""
-    if not machine.settings["credits"][0]:
+    if not machine.settings["credits"]:
         return ""
     names = []
     for number in plan.senders[sender].feeds:
-        feed = machine.feeds[number]
-        rank = int(machine.table[feed["rank_at"] + row])
+        feed = machine["feeds"][number]
+        rank = int(machine["table"][feed["rank_at"] + row])
         if rank >= 0 and feed["received"] < step * feed["n_rows"] + rank + 1:
-            names.append(_name(plan, int(machine.inlets[feed["inlet"]]["part"])))
+            names.append(_name(plan, int(machine["inlets"][feed["inlet"]]["part"])))
     return f"a row granted by {', '.join(names)}" if names else ""
 
 
 def _reason(plan: Plan, machine: Machine, number: int) -> str:
     """Return what a part's next output position waits for."""
-    part = machine.parts[number]
+    part = machine["parts"][number]
     sender, step, row = int(part["sender"]), int(part["step"]), int(part["row"])
     missing = []
     for index in range(int(part["gate_first"]), int(part["gate_first"] + part["n_gates"])):
-        gate = machine.gates[index]
-        y = int(machine.table[gate["last_row_at"] + row])
-        x = int(machine.table[gate["last_column_at"] + part["column"]])
+        gate = machine["gates"][index]
+        y = int(machine["table"][gate["last_row_at"] + row])
+        x = int(machine["table"][gate["last_column_at"] + part["column"]])
         need = step * int(gate["plane"]) + y * int(gate["width"]) + x
         if y >= 0 and x >= 0:
-            late = [feed for feed in plan.gates[index] if machine.feeds[feed]["frontier"] <= need]
+            late = [feed for feed in plan.gates[index] if machine["feeds"][feed]["frontier"] <= need]
             missing += [_producer(plan, feed) + f" to pass row {y}" for feed in late]
     if missing:
         return ", ".join(missing)

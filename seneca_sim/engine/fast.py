@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seneca_sim.activity.trace import Trace
 from seneca_sim.chip.timing import Timing
@@ -46,7 +47,7 @@ def run(
 def core_events(network: Network, mapping: Mapping, trace: Trace, timing: Timing, costs: Costs) -> tuple[int, Counts]:
     """Return (core-events, counts) of a run: a core-event is one unit finishing one task, job or packet-hop."""
     machine = _execute(make_plan(network, mapping, trace, timing, costs), None)
-    return int(machine.totals["events_done"][0]), _counts(machine)
+    return int(machine.totals["events_done"]), _counts(machine)
 
 
 def _execute(plan: Plan, progress: Progress | None) -> Machine:
@@ -57,36 +58,41 @@ def _execute(plan: Plan, progress: Progress | None) -> Machine:
 
     machine = build_machine(plan)
     steps, margin = plan.trace.n_steps, margin_of(plan)
-    begin(machine)
+    begin(machine.address)
     while True:
-        status = run_machine(machine, int(machine.totals["now"][0]) + CYCLES_A_CALL, margin)
+        status = run_machine(machine.address, int(machine.totals["now"]) + CYCLES_A_CALL, margin)
         if status == FULL:
-            machine = grow(machine)
+            grow(machine)
         elif status == QUIET:
-            if int(machine.totals["steps_done"][0]) == steps:
+            if int(machine.totals["steps_done"]) == steps:
                 break
-            if not (machine.settings["barrier"][0] and open_phase(machine)):
+            if not (machine.settings["barrier"] and open_phase(machine.address)):
                 raise DeadlockError(explain_deadlock(plan, machine))
         if progress is not None:
-            progress(int(machine.totals["steps_done"][0]), steps)
+            progress(int(machine.totals["steps_done"]), steps)
     return machine
 
 
 def _counts(machine: Machine) -> Counts:
     """Collect the counts of a finished run."""
-    makespan = int(machine.totals["last_effect"][0])
-    cores = machine.cores
-    states = machine.core_states.copy()
+    makespan, cores, settings = int(machine.totals["last_effect"]), machine["cores"], machine.settings
+    steps, parts, inlets = int(settings["steps"]), int(settings["n_parts"]), int(settings["n_inlets"])
+    states = _plain(machine["states"]).reshape(len(cores), -1).copy()
     np.add.at(states, (np.arange(len(cores)), cores["idle_state"]), makespan - cores["idle_since"])
     return Counts(
         makespan=makespan,
-        parts=machine.part_counts,
-        part_times=machine.part_times,
-        inlets=machine.inlet_counts,
+        parts=_plain(machine["part_counts"]).reshape(steps, parts, -1),
+        part_times=_plain(machine["part_times"]).reshape(steps, parts, -1),
+        inlets=_plain(machine["inlet_counts"]).reshape(steps, inlets, -1),
         cores=states,
         npe_busy=cores["lc_busy"].copy(),
         fifo_max=np.stack([cores["tasks_max"], cores["room_max"], cores["flits_max"]], axis=1),
-        links=machine.link_counts,
-        host=machine.host_counts,
-        steps=machine.step_times,
+        links=_plain(machine["links"]).reshape(-1, 5, 2),
+        host=_plain(machine["host_counts"]).reshape(steps, -1),
+        steps=_plain(machine["steps"]).reshape(steps, -1),
     )
+
+
+def _plain(table: NDArray[np.void]) -> NDArray[np.int64]:
+    """Return records of int64 fields as a plain array, fields last."""
+    return table.view(np.int64)

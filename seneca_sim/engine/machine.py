@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seneca_sim.engine.counts import CORE_STATES, INLET_COUNTERS, PART_COUNTERS, STEP_TIMES
+from seneca_sim.engine.counts import CORE_STATES
 from seneca_sim.engine.emissions import ChannelPool, emissions_of
 from seneca_sim.engine.plan import (
     ALWAYS,
@@ -31,7 +31,6 @@ __all__ = ["build_machine", "grow", "margin_of"]
 
 NEVER = 1 << 60
 UNLIMITED = 1 << 40
-WHEEL_SLOTS = 4096
 Pair = tuple[int, int]
 
 
@@ -54,77 +53,95 @@ def build_machine(plan: Plan) -> records.Machine:
     inlets, feeds, gates = _inlets(plan, mask_at), _feeds(plan), _gates(plan)
     n_cores, n_nodes = len(plan.mapping.place), plan.nodes
     ring = plan.timing.input_flits if plan.timing.noc == "mesh" else 64
-    node_core = np.full(n_nodes, -1, dtype=np.int64)
-    node_core[[plan.node_of(core) for core in range(n_cores)]] = np.arange(n_cores)
-    node_host = np.full(n_nodes, -1, dtype=np.int64)
-    node_host[[plan.host_node(host) for host in range(len(plan.hosts))]] = 0
     words = max((int(inlet["mask_words"]) for inlet in inlets), default=1)
-    step_times = np.full((steps, len(STEP_TIMES)), -1, dtype=np.int64)
-    return records.Machine(
-        settings=_settings(plan),
-        totals=_totals(),
-        parts=parts,
-        inlets=inlets,
-        feeds=feeds,
-        gates=gates,
-        senders=senders,
-        groups=groups,
-        cores=cores,
-        records=_free_list(records.RECORD, 4 * margin, "next"),
-        packets=_free_list(records.PACKET, 4 * margin, "copies"),
-        buffers=_buffers(plan),
-        ports=_ports(plan),
-        emissions=emissions,
-        wheel_nodes=_free_list(records.NODE, 8 * margin, "next"),
-        wheel=np.full((2, WHEEL_SLOTS), -1, dtype=np.int64),
-        emission_start=emission_start,
-        table=plan.table.array(),
-        channel=channels.channel,
-        mask=masks,
-        tree=trees,
-        touched=touched,
-        task_slots=np.zeros((n_cores, plan.timing.task_fifo), dtype=np.int64),
-        queue_packet=np.zeros((n_cores, ring), dtype=np.int64),
-        queue_visible=np.zeros((n_cores, ring), dtype=np.int64),
-        buffer_packet=np.zeros((n_nodes * 5, plan.timing.buffer_flits), dtype=np.int64),
-        buffer_visible=np.zeros((n_nodes * 5, plan.timing.buffer_flits), dtype=np.int64),
-        open_mask=np.zeros((len(inlets), max(1, words)), dtype=np.uint64),
-        node_core=node_core,
-        node_host=node_host,
-        part_counts=np.zeros((steps, len(parts), len(PART_COUNTERS)), dtype=np.int64),
-        part_times=np.full((steps, len(parts), 3), -1, dtype=np.int64),
-        inlet_counts=np.zeros((steps, len(inlets), len(INLET_COUNTERS)), dtype=np.int64),
-        core_states=np.zeros((n_cores, len(CORE_STATES)), dtype=np.int64),
-        link_counts=np.zeros((n_nodes, 5, 2), dtype=np.int64),
-        host_counts=np.zeros((steps, 6), dtype=np.int64),
-        step_times=step_times,
-        output_ends=np.zeros(steps, dtype=np.int64),
-    )
+    arrays = {
+        "settings": _settings(plan, margin, ring, words),
+        "totals": _totals(),
+        "parts": parts,
+        "inlets": inlets,
+        "feeds": feeds,
+        "gates": gates,
+        "senders": senders,
+        "groups": groups,
+        "cores": cores,
+        "records": _free_list(records.RECORD, 4 * margin, "next"),
+        "packets": _free_list(records.PACKET, 4 * margin, "copies"),
+        "buffers": _buffers(plan),
+        "ports": _ports(plan),
+        "emissions": emissions,
+        "entries": _free_list(records.NODE, 8 * margin, "next"),
+        "wheel": _filled(2 * records.WHEEL_SLOTS, records.FIRST),
+        "emission_start": np.ascontiguousarray(emission_start),
+        "table": plan.table.array(),
+        "channel": channels.channel,
+        "mask": masks,
+        "tree": trees,
+        "touched": touched,
+        "task_slots": np.zeros(n_cores * plan.timing.task_fifo, dtype=records.TASK_SLOT),
+        "queues": np.zeros(n_cores * ring, dtype=records.RING),
+        "rings": np.zeros(n_nodes * 5 * plan.timing.buffer_flits, dtype=records.RING),
+        "open_masks": np.zeros(len(inlets) * words, dtype=records.BITS),
+        "nodes": _nodes(plan),
+        "part_counts": np.zeros(steps * len(parts), dtype=records.PART_COUNTS),
+        "inlet_counts": np.zeros(steps * len(inlets), dtype=records.INLET_COUNTS),
+        "host_counts": np.zeros(steps, dtype=records.HOST_COUNTS),
+        "part_times": _filled(steps * len(parts), records.PART_TIMES),
+        "states": np.zeros(n_cores * len(CORE_STATES), dtype=records.CYCLES),
+        "links": np.zeros(n_nodes * 5, dtype=records.LINK),
+        "steps": _filled(steps, records.STEP),
+        "output_ends": np.zeros(steps, dtype=records.COUNT),
+    }
+    return records.Machine(arrays)
 
 
-def grow(machine: records.Machine) -> records.Machine:
-    """Return the machine with every pool doubled; nothing in it changes."""
-    pools = {}
-    totals = machine.totals[0]
-    for name, field, free in (
-        ("records", "next", "free_record"),
-        ("packets", "copies", "free_packet"),
-        ("wheel_nodes", "next", "free_node"),
+def grow(machine: records.Machine) -> None:
+    """Double every pool; nothing in it changes."""
+    totals = machine.totals
+    for name, field, free, size in (
+        ("records", "next", "free_record", "n_records"),
+        ("packets", "copies", "free_packet", "n_packets"),
+        ("entries", "next", "free_node", "n_entries"),
     ):
-        old = getattr(machine, name)
+        old = machine[name]
         new = np.zeros(2 * len(old), dtype=old.dtype)
         new[: len(old)] = old
         new[field][len(old) :] = np.arange(len(old) + 1, 2 * len(old) + 1)
         new[field][-1] = totals[free]
         totals[free] = len(old)
-        pools[name] = new
-    ring = machine.queue_packet.shape[1]
-    order = (machine.cores["queue_head"][:, None] + np.arange(ring)) % ring
-    for name in ("queue_packet", "queue_visible"):
-        rolled = np.take_along_axis(getattr(machine, name), order, axis=1)
-        pools[name] = np.concatenate([rolled, np.zeros_like(rolled)], axis=1)
-    machine.cores["queue_head"] = 0
-    return machine._replace(**pools)
+        machine.settings[size] = len(new)
+        machine.replace(name, new)
+    if totals["queue_peak"] >= machine.settings["queue_ring"] - 1:
+        _grow_queues(machine)
+
+
+def _grow_queues(machine: records.Machine) -> None:
+    """Double the rings of the NoC FIFOs (the ideal network does not limit them)."""
+    ring, cores = int(machine.settings["queue_ring"]), machine["cores"]
+    order = (cores["queue_head"][:, None] + np.arange(ring)) % ring
+    rolled = np.take_along_axis(machine["queues"].reshape(len(cores), ring), order, axis=1)
+    wider = np.zeros((len(cores), 2 * ring), dtype=records.RING)
+    wider[:, :ring] = rolled
+    cores["queue_head"] = 0
+    machine.settings["queue_ring"] = 2 * ring
+    machine.replace("queues", wider.ravel())
+
+
+def _filled(size: int, dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return records whose fields are all -1: none, or not yet."""
+    table = np.zeros(size, dtype=dtype)
+    for name in dtype.names or ():
+        table[name] = -1
+    return table
+
+
+def _nodes(plan: Plan) -> NDArray[np.void]:
+    """Return what hangs on each router."""
+    table = _filled(plan.nodes, records.NODE_UNITS)
+    for core in range(len(plan.mapping.place)):
+        table["core"][plan.node_of(core)] = core
+    for host in range(len(plan.hosts)):
+        table["host"][plan.host_node(host)] = 0
+    return table
 
 
 def _free_list(dtype: np.dtype[np.void], size: int, link: str) -> NDArray[np.void]:
@@ -143,7 +160,7 @@ def _totals() -> NDArray[np.void]:
     return totals
 
 
-def _settings(plan: Plan) -> NDArray[np.void]:
+def _settings(plan: Plan, margin: int, ring: int, words: int) -> NDArray[np.void]:
     """Return the constants of a run."""
     timing = plan.timing
     values: dict[str, Any] = {
@@ -158,8 +175,15 @@ def _settings(plan: Plan) -> NDArray[np.void]:
         "barrier": timing.order == "conventional" and timing.barrier == "global",
         "columns": plan.columns,
         "nodes": plan.nodes,
+        "n_cores": len(plan.mapping.place),
         "n_parts": len(plan.parts),
-        "n_senders": len(plan.senders),
+        "n_inlets": len(plan.inlets),
+        "n_entries": 8 * margin,
+        "n_packets": 4 * margin,
+        "n_records": 4 * margin,
+        "queue_ring": ring,
+        "buffer_ring": plan.timing.buffer_flits,
+        "open_words": words,
         "n_hosts": len(plan.hosts),
         "n_outputs": sum(layer_of(plan, part).is_output for part in range(len(plan.parts))),
         "max_depth": max(depth_of(plan.network)),
@@ -192,7 +216,7 @@ def _emissions(plan: Plan, channels: ChannelPool) -> tuple[NDArray[np.void], NDA
     return emissions, np.array(starts, dtype=np.int64)
 
 
-def _parts(plan: Plan, emission_start: NDArray[np.int64]) -> tuple[NDArray[np.void], NDArray[np.int32]]:
+def _parts(plan: Plan, emission_start: NDArray[np.int64]) -> tuple[NDArray[np.void], NDArray[np.void]]:
     """Return the records of the parts and the touched stamps of those that need them."""
     table = np.zeros(len(plan.parts), dtype=records.PART)
     depth, stamps = depth_of(plan.network), 0
@@ -249,7 +273,7 @@ def _parts(plan: Plan, emission_start: NDArray[np.int64]) -> tuple[NDArray[np.vo
             or not _has_forward(layer.edges),
         )
         stamps += n_rows * n_columns if touched_from < ALWAYS else 0
-    return table, np.zeros(stamps + 1, dtype=np.int32)
+    return table, _filled(stamps + 1, records.TOUCHED)
 
 
 def _has_forward(edges: tuple[Any, ...]) -> bool:
@@ -477,7 +501,7 @@ def _groups(plan: Plan) -> tuple[NDArray[np.void], list[tuple[int, ...]], NDArra
     for number, group in enumerate(groups):
         _fill(table[number], **group)
     masks = [tree_of(source, exits, plan.columns, plan.nodes) for source, exits in trees]
-    return table, places, np.array(masks, dtype=np.int8).reshape(len(masks), plan.nodes)
+    return table, places, np.array(masks, dtype=np.int8).ravel()
 
 
 def _group(plan: Plan, sender: Any, feeds: list[int], trees: dict[tuple[int, frozenset[Pair]], int]) -> dict[str, int]:

@@ -18,6 +18,7 @@ from seneca_sim.engine.costs import Costs
 from seneca_sim.engine.geometry import Axis, axis_of, fresh_of, last_touching, touched_of, windows_of
 from seneca_sim.engine.masks import chunk_bits
 from seneca_sim.engine.pool import TablePool
+from seneca_sim.errors import GraphError
 from seneca_sim.graph.network import Edge, Layer, Network
 from seneca_sim.mapping.types import Mapping
 
@@ -123,6 +124,10 @@ class Plan:
 
 def make_plan(network: Network, mapping: Mapping, trace: Trace, timing: Timing, costs: Costs) -> Plan:
     """Lower a run to its plan."""
+    if not any(layer.is_output for layer in network.layers):
+        raise GraphError(
+            f"network {network.name!r} has no output layer, so no step would ever end; mark one as output"
+        )
     plan = Plan(network, mapping, trace, timing, costs)
     plan.edge_base = [0, *np.cumsum([len(layer.edges) for layer in network.layers]).tolist()]
     for number in range(len(mapping.parts)):

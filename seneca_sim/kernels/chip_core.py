@@ -6,9 +6,22 @@ only RISC-V decides. What RISC-V alone will read is written at the start of the 
 
 from __future__ import annotations
 
-from typing import Any
-
-from seneca_sim.kernels import inline_kernel
+from seneca_sim.kernels import kernel
+from seneca_sim.kernels.chip_machine import (
+    core_at,
+    feed_at,
+    gate_at,
+    inlet_at,
+    look,
+    part_at,
+    part_times_at,
+    record_at,
+    sender_at,
+    settings_of,
+    state_at,
+    task_slot_at,
+    totals_of,
+)
 from seneca_sim.kernels.chip_wheel import soon
 
 __all__ = [
@@ -24,50 +37,55 @@ __all__ = [
 ]
 
 
-@inline_kernel
-def begin_job(m: Any, core: int, now: int, cost: int) -> int:
+@kernel
+def begin_job(m: int, core: int, now: int, cost: int) -> int:
     """Start a RISC-V job and return the cycle of its end."""
-    unit = m.cores[core]
+    unit = core_at(m, core)
     duration = max(1, cost)
     unit.job_end = now + duration
-    m.core_states[core, 0] += duration
-    m.totals[0].events_done += 1
+    state_at(m, core * 7 + 0).cycles += duration
+    totals_of(m).events_done += 1
     soon(m, now + duration)
     return int(now + duration)
 
 
-@inline_kernel
-def slot_free_at(m: Any, core: int) -> int:
+@kernel
+def slot_free_at(m: int, core: int) -> int:
     """Return the cycle from which the next task finds a slot in the Task FIFO."""
-    if m.settings[0].inline:
+    if settings_of(m).inline:
         return 0
-    return int(m.task_slots[core, m.cores[core].tasks % m.task_slots.shape[1]])
+    return int(
+        task_slot_at(m, core * settings_of(m).task_fifo + core_at(m, core).tasks % settings_of(m).task_fifo).free
+    )
 
 
-@inline_kernel
-def push_task(m: Any, core: int, visible: int, duration: int) -> int:
+@kernel
+def push_task(m: int, core: int, visible: int, duration: int) -> int:
     """Push a task that is visible from a cycle; return the cycle of its end. Its slot must be free."""
-    unit = m.cores[core]
-    slots = m.task_slots.shape[1]
-    while unit.oldest_task < unit.tasks and m.task_slots[core, unit.oldest_task % slots] <= visible:
+    unit = core_at(m, core)
+    slots = settings_of(m).task_fifo
+    while (
+        unit.oldest_task < unit.tasks
+        and task_slot_at(m, core * settings_of(m).task_fifo + unit.oldest_task % slots).free <= visible
+    ):
         unit.oldest_task += 1
     begin = max(visible, unit.lc_free)
-    m.task_slots[core, unit.tasks % slots] = begin + 1
+    task_slot_at(m, core * settings_of(m).task_fifo + unit.tasks % slots).free = begin + 1
     unit.tasks += 1
     unit.tasks_max = max(unit.tasks_max, unit.tasks - unit.oldest_task)
     unit.lc_free = begin + duration
     unit.lc_busy += duration
-    m.totals[0].events_done += 1
+    totals_of(m).events_done += 1
     soon(m, begin + max(1, duration))
     return int(begin + duration)
 
 
-@inline_kernel
-def append_record(m: Any, core: int, part: int, task_end: int, reserve: int, count: int) -> int:
+@kernel
+def append_record(m: int, core: int, part: int, task_end: int, reserve: int, count: int) -> int:
     """Append the record of a fire task that ends at a cycle; return it, to be filled with its position."""
-    settings, totals, unit = m.settings[0], m.totals[0], m.cores[core]
+    settings, totals, unit = settings_of(m), totals_of(m), core_at(m, core)
     number = totals.free_record
-    record = m.records[number]
+    record = record_at(m, number)
     totals.free_record = record.next
     totals.records_used += 1
     if settings.evgen:
@@ -82,7 +100,7 @@ def append_record(m: Any, core: int, part: int, task_end: int, reserve: int, cou
     record.reserve = reserve
     record.next = -1
     if unit.record_tail >= 0:
-        m.records[unit.record_tail].next = number
+        record_at(m, unit.record_tail).next = number
     else:
         unit.record_head = number
     unit.record_tail = number
@@ -92,38 +110,38 @@ def append_record(m: Any, core: int, part: int, task_end: int, reserve: int, cou
     return int(number)
 
 
-@inline_kernel
-def consume(m: Any, core: int, time: int) -> None:
+@kernel
+def consume(m: int, core: int, time: int) -> None:
     """Take the head record out of the event FIFO: everything in it was sent by a cycle."""
-    unit = m.cores[core]
+    unit = core_at(m, core)
     number = unit.record_head
-    record = m.records[number]
+    record = record_at(m, number)
     if record.closes:
-        part = m.parts[record.part]
+        part = part_at(m, record.part)
         part.done_rows += 1
         if part.done_rows % part.rows == 0:
-            m.part_times[record.step, record.part, 2] = time
+            part_times_at(m, record.step * settings_of(m).n_parts + record.part).done = time
     unit.record_head = record.next
     if record.next < 0:
         unit.record_tail = -1
     unit.head_since = time
-    record.next = m.totals[0].free_record
-    m.totals[0].free_record = number
-    m.totals[0].records_used -= 1
+    record.next = totals_of(m).free_record
+    totals_of(m).free_record = number
+    totals_of(m).records_used -= 1
 
 
-@inline_kernel
-def settle(m: Any, core: int, now: int) -> None:
+@kernel
+def settle(m: int, core: int, now: int) -> None:
     """Shrink reserved room to what was emitted, and consume head records with nothing to send, up to a cycle."""
-    unit = m.cores[core]
+    unit = core_at(m, core)
     while unit.record_shrink >= 0:
-        record = m.records[unit.record_shrink]
+        record = record_at(m, unit.record_shrink)
         if record.end > now:
             break
         unit.room += record.reserve - record.count
         unit.record_shrink = record.next
     while unit.record_head >= 0:
-        record = m.records[unit.record_head]
+        record = record_at(m, unit.record_head)
         if record.left > 0 or record.token or not record.scanned:
             break
         time = max(record.end, unit.head_since)
@@ -132,24 +150,24 @@ def settle(m: Any, core: int, now: int) -> None:
         consume(m, core, time)
 
 
-@inline_kernel
-def raise_rows(m: Any, part_number: int) -> None:
+@kernel
+def raise_rows(m: int, part_number: int) -> None:
     """Grant input rows after the part moved to a new output row; grants to other cores become pending credits."""
-    part = m.parts[part_number]
-    if not m.settings[0].credits:
+    part = part_at(m, part_number)
+    if not settings_of(m).credits:
         return
-    steps = m.settings[0].steps
+    steps = settings_of(m).steps
     limit = part.step * part.height_neurons + part.state_rows - 1
     if part.step < steps:
-        limit += m.table[part.low_row_at + part.row]
+        limit += look(m, part.low_row_at + part.row)
     for inlet in range(part.inlet_first, part.inlet_first + part.n_inlets):
-        first = m.inlets[inlet].feed_first
-        for number in range(first, first + m.inlets[inlet].n_feeds):
-            feed = m.feeds[number]
+        first = inlet_at(m, inlet).feed_first
+        for number in range(first, first + inlet_at(m, inlet).n_feeds):
+            feed = feed_at(m, number)
             rows = feed.n_rows
             while feed.granted < steps * rows:
                 step, row = feed.granted // rows, feed.granted % rows
-                if step * part.height_neurons + m.table[feed.hi_at + row] > limit:
+                if step * part.height_neurons + look(m, feed.hi_at + row) > limit:
                     break
                 feed.granted += 1
                 if feed.producer_core == part.core:
@@ -157,34 +175,34 @@ def raise_rows(m: Any, part_number: int) -> None:
                 else:
                     feed.pending += 1
                     part.pending_credits += 1
-                    m.cores[part.core].pending_credits += 1
+                    core_at(m, part.core).pending_credits += 1
 
 
-@inline_kernel
-def row_granted(m: Any, sender_number: int, step: int, row: int) -> bool:
+@kernel
+def row_granted(m: int, sender_number: int, step: int, row: int) -> bool:
     """Return whether every inlet that a sender reaches at a row (counted in its box) of a step has granted it."""
-    sender = m.senders[sender_number]
-    if not m.settings[0].credits:
+    sender = sender_at(m, sender_number)
+    if not settings_of(m).credits:
         return True
     line = step * sender.rows + row
     if sender.cleared_row > line:
         return True
     for index in range(sender.feeds_at, sender.feeds_at + sender.n_feeds):
-        feed = m.feeds[m.table[index]]
-        rank = m.table[feed.rank_at + row]
+        feed = feed_at(m, look(m, index))
+        rank = look(m, feed.rank_at + row)
         if rank >= 0 and feed.received < step * feed.n_rows + rank + 1:
             return False
     sender.cleared_row = line + 1
     return True
 
 
-@inline_kernel
-def pass_positions(m: Any, feed_number: int, frontier: int) -> None:
+@kernel
+def pass_positions(m: int, feed_number: int, frontier: int) -> None:
     """Move a producer's frontier; its gate's frontier is the least of its feeds'."""
-    feed = m.feeds[feed_number]
+    feed = feed_at(m, feed_number)
     if frontier <= feed.frontier:
         return
-    gate = m.gates[feed.gate]
+    gate = gate_at(m, feed.gate)
     before = feed.frontier
     feed.frontier = frontier
     if before != gate.frontier:
@@ -194,8 +212,8 @@ def pass_positions(m: Any, feed_number: int, frontier: int) -> None:
         return
     least = frontier
     for index in range(gate.feed_first, gate.feed_first + gate.n_feeds):
-        least = min(least, m.feeds[m.table[index]].frontier)
+        least = min(least, feed_at(m, look(m, index)).frontier)
     gate.frontier = least
     for index in range(gate.feed_first, gate.feed_first + gate.n_feeds):
-        if m.feeds[m.table[index]].frontier == least:
+        if feed_at(m, look(m, index)).frontier == least:
             gate.at_frontier += 1

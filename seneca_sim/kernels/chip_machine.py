@@ -1,35 +1,29 @@
-"""The state of the simulated chip as arrays of records, one dtype per noun; `Machine` holds them all.
+"""The state of the simulated chip: arrays of records, one dtype per noun, and how compiled code reaches them.
 
-Every field is an int64. Indices are -1 for none. Times are cycles; a time field holds the cycle from which an effect is
-visible (see `engine/timing.md`). Ragged tables live in one int32 pool, `Machine.table`, at the offsets that fields ending
-in `_at` hold.
+Kernels get one integer, `m`: the address of a table of array addresses. ``core_at(m, 3)`` is core 3, a record whose fields
+can be read and set. So a call passes one register, the compiler sees plain loads and stores, and the whole chip compiles
+in seconds. The caller keeps the arrays alive (`Machine`) and checks sizes before.
+
+Every field is an int64 unless said. Indices are -1 for none. Times are cycles: that from which an effect is visible (see
+`engine/timing.md`). Ragged tables live in one pool, `look(m, place)`, at the offsets that fields ending in `_at` hold.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any
 
+import numba
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-__all__ = [
-    "BUFFER",
-    "CORE",
-    "EMISSION",
-    "FEED",
-    "GATE",
-    "GROUP",
-    "INLET",
-    "NODE",
-    "PACKET",
-    "PART",
-    "PORT",
-    "RECORD",
-    "SENDER",
-    "SETTINGS",
-    "TOTALS",
-    "Machine",
-]
+from seneca_sim.kernels import inline_kernel
+
+WHEEL_SLOTS = 4096
+"""Slots of the time wheel, a power of two."""
 
 
 def _record(fields: str) -> np.dtype[np.void]:
@@ -45,7 +39,8 @@ SETTINGS = _record(
     "steps group_size step_groups task_scope inline evgen evgen_rate task_fifo event_fifo lc_task"
     " rv_packet rv_value rv_position rv_fire rv_untouched rv_out_packet rv_out rv_token rv_replay rv_skip rv_scan"
     " mesh router_cycles credits conventional barrier barrier_cycles early_replay pipelined period"
-    " columns nodes n_parts n_senders n_hosts n_outputs max_depth"
+    " columns nodes n_cores n_parts n_inlets n_hosts n_outputs max_depth"
+    " n_entries n_packets n_records queue_ring buffer_ring open_words"
 )
 """Constants of a run; `task_scope` 0 position, 1 row, 2 pixel; `barrier` 1 global."""
 
@@ -95,7 +90,7 @@ CORE = _record(
     "node parts_at n_parts job_end idle idle_state idle_since wake lc_free lc_busy eg_free"
     " tasks oldest_task tasks_max room room_max record_head record_tail record_shrink head_since"
     " outbox outbox_values loop_packet loop_visible queue_head queue_count flits flits_max input_room"
-    " blocked retry source packet feed feeds_left started neuron_row neuron_column value fresh_scope pending_credits unfinished"
+    " blocked retry source packet feed feeds_left started fresh_packet neuron_row neuron_column value fresh_scope pending_credits unfinished"
 )
 """A core: its RISC-V, loop controller, event generator and FIFOs."""
 
@@ -117,57 +112,175 @@ EMISSION = _record("position value count")
 NODE = _record("time kind unit argument next")
 """An entry of the time wheel."""
 
+LINK = _record("flits waited")
+"""An output port's flits, and the cycles that eligible packets waited for it (node * 5 + port)."""
 
-class Machine(NamedTuple):
-    """All arrays of a run; the dimension letters are those of `Counts`."""
+PART_COUNTS = _record(
+    "fire_tasks update_chunks pool_chunks emit_chunks markers untouched_positions events packets replay_values"
+    " dropped_values tokens credits flits link_flits ejected_flits rv_cycles lc_cycles"
+)
+"""`engine.counts.PART_COUNTERS` (step * parts + part)."""
 
-    settings: NDArray[np.void]
-    totals: NDArray[np.void]
-    parts: NDArray[np.void]
-    inlets: NDArray[np.void]
-    feeds: NDArray[np.void]
-    gates: NDArray[np.void]
-    senders: NDArray[np.void]
-    groups: NDArray[np.void]
-    cores: NDArray[np.void]
-    records: NDArray[np.void]
-    packets: NDArray[np.void]
-    buffers: NDArray[np.void]
-    ports: NDArray[np.void]
-    emissions: NDArray[np.void]
-    wheel_nodes: NDArray[np.void]
-    wheel: NDArray[np.int64]
-    """(2, slots) first node of each slot: effects, decisions."""
-    emission_start: NDArray[np.int64]
-    """(senders, T + 1)"""
-    table: NDArray[np.int32]
-    channel: NDArray[np.int32]
-    mask: NDArray[np.uint64]
-    """Chunks that are not all masked, one bit each: per inlet (input channel, kernel row, kernel column, word)."""
-    tree: NDArray[np.int8]
-    """(trees, nodes) output ports of a multicast tree, one bit each."""
-    touched: NDArray[np.int32]
-    """Step + 1 in which an output position was last touched, for parts that evaluate touched positions only."""
-    task_slots: NDArray[np.int64]
-    """(C, task FIFO) cycle from which the slot of a task is free."""
-    queue_packet: NDArray[np.int64]
-    """(C, packets) ring of the NoC FIFO."""
-    queue_visible: NDArray[np.int64]
-    buffer_packet: NDArray[np.int64]
-    """(nodes * 5, packets) ring of an input buffer."""
-    buffer_visible: NDArray[np.int64]
-    open_mask: NDArray[np.uint64]
-    """(I, words) chunks needed by the open group of a dense inlet."""
-    node_core: NDArray[np.int64]
-    """(nodes,) core at a router, -1: none."""
-    node_host: NDArray[np.int64]
-    """(nodes,) 0 where a host port is at the W port of a router, else -1."""
-    part_counts: NDArray[np.int64]
-    part_times: NDArray[np.int64]
-    inlet_counts: NDArray[np.int64]
-    core_states: NDArray[np.int64]
-    link_counts: NDArray[np.int64]
-    host_counts: NDArray[np.int64]
-    step_times: NDArray[np.int64]
-    output_ends: NDArray[np.int64]
-    """(T,) end-of-step tokens received by the host."""
+INLET_COUNTS = _record(
+    "packets values dropped_values tokens credits tasks rounds chunks sops skip_tests rv_cycles lc_cycles"
+)
+"""`engine.counts.INLET_COUNTERS` (step * inlets + inlet)."""
+
+HOST_COUNTS = _record("flits link_flits ejected_flits sent dropped received")
+STEP = _record("release first_flit first_output last_output end")
+PART_TIMES = _record("start first_output done")
+RING = _record("packet visible")
+"""An entry of a NoC FIFO (core * queue_ring + place) or of an input buffer (buffer * buffer_ring + place)."""
+
+NODE_UNITS = _record("core host")
+"""What hangs on a router: its core (-1: none), and 0 where a host port is at W (else -1)."""
+
+FIRST = _record("first")
+TASK_SLOT = _record("free")
+"""Cycle from which the slot of a task is free (core * task_fifo + task modulo it)."""
+
+CYCLES = _record("cycles")
+COUNT = _record("count")
+TOUCHED = _record("step")
+"""Step in which an output position was last touched, -1: never; for parts that evaluate touched positions only."""
+
+BITS = np.dtype([("bits", np.uint64)])
+
+
+def _address(context: Any, builder: Any, m: Any, slot: int, index: Any, size: int) -> Any:
+    """Emit the address of an entry: the array's address from the table, plus index times size."""
+    wide = ir.IntType(64)
+    table = builder.inttoptr(m, wide.as_pointer())
+    base = builder.load(builder.gep(table, [ir.Constant(wide, slot)]))
+    return builder.add(base, builder.mul(index, ir.Constant(wide, size)))
+
+
+_SLOTS: dict[str, tuple[int, np.dtype[Any]]] = {}
+"""Name of each array -> its place in the address table, and its dtype."""
+
+
+def _records(name: str, dtype: np.dtype[np.void]) -> Callable[[int, int], Any]:
+    """Add an array of records; return the compiled accessor of its entries."""
+    slot = _SLOTS.setdefault(name, (len(_SLOTS), dtype))[0]
+    record = numba.from_dtype(dtype)
+
+    @intrinsic
+    def entry(_: Any, m: Any, index: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            place = context.cast(builder, arguments[1], signature.args[1], types.int64)
+            address = _address(context, builder, arguments[0], slot, place, dtype.itemsize)
+            return builder.inttoptr(address, context.get_value_type(record))
+
+        return record(types.int64, index), emit
+
+    return entry  # type: ignore[no-any-return]
+
+
+def _numbers(name: str, dtype: type[np.generic]) -> Callable[[int, int], int]:
+    """Add a constant array of numbers; return the compiled accessor of its values."""
+    slot = _SLOTS.setdefault(name, (len(_SLOTS), np.dtype(dtype)))[0]
+    stored = numba.from_dtype(np.dtype(dtype))
+    given = types.uint64 if dtype is np.uint64 else types.int64
+
+    @intrinsic
+    def value(_: Any, m: Any, index: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            place = context.cast(builder, arguments[1], signature.args[1], types.int64)
+            address = _address(context, builder, arguments[0], slot, place, np.dtype(dtype).itemsize)
+            pointer = builder.inttoptr(address, context.get_value_type(stored).as_pointer())
+            return context.cast(builder, builder.load(pointer), stored, given)
+
+        return given(types.int64, index), emit
+
+    return value  # type: ignore[no-any-return]
+
+
+_settings_at = _records("settings", SETTINGS)
+_totals_at = _records("totals", TOTALS)
+part_at = _records("parts", PART)
+inlet_at = _records("inlets", INLET)
+feed_at = _records("feeds", FEED)
+gate_at = _records("gates", GATE)
+sender_at = _records("senders", SENDER)
+group_of = _records("groups", GROUP)
+core_at = _records("cores", CORE)
+record_at = _records("records", RECORD)
+packet_at = _records("packets", PACKET)
+buffer_at = _records("buffers", BUFFER)
+port_at = _records("ports", PORT)
+emission_at = _records("emissions", EMISSION)
+entry_at = _records("entries", NODE)
+slot_at = _records("wheel", FIRST)
+task_slot_at = _records("task_slots", TASK_SLOT)
+queue_at = _records("queues", RING)
+ring_at = _records("rings", RING)
+open_at = _records("open_masks", BITS)
+touched_at = _records("touched", TOUCHED)
+node_at = _records("nodes", NODE_UNITS)
+part_counts_at = _records("part_counts", PART_COUNTS)
+inlet_counts_at = _records("inlet_counts", INLET_COUNTS)
+host_counts_at = _records("host_counts", HOST_COUNTS)
+part_times_at = _records("part_times", PART_TIMES)
+state_at = _records("states", CYCLES)
+link_at = _records("links", LINK)
+step_at = _records("steps", STEP)
+ends_at = _records("output_ends", COUNT)
+look = _numbers("table", np.int32)
+channel_at = _numbers("channel", np.int32)
+mask_at = _numbers("mask", np.uint64)
+tree_at = _numbers("tree", np.int8)
+start_at = _numbers("emission_start", np.int64)
+
+
+@inline_kernel
+def settings_of(m: int) -> Any:
+    """Return the constants of the run."""
+    return _settings_at(m, 0)
+
+
+@inline_kernel
+def totals_of(m: int) -> Any:
+    """Return the totals of the run."""
+    return _totals_at(m, 0)
+
+
+class Machine:
+    """All arrays of a run by name, and the table of their addresses that kernels get as `m`.
+
+    Raises TypeError if an array is missing, of another dtype, or not contiguous: kernels trust these.
+    """
+
+    def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
+        if set(arrays) != set(_SLOTS):
+            raise TypeError(f"machine arrays {sorted(set(arrays) ^ set(_SLOTS))} are missing or unknown")
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self._table = np.zeros(len(_SLOTS), dtype=np.int64)
+        for name, array in arrays.items():
+            self.replace(name, array)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Return an array by name."""
+        return self._arrays[name]
+
+    def replace(self, name: str, array: NDArray[Any]) -> None:
+        """Put an array in the place of another."""
+        slot, dtype = _SLOTS[name]
+        if array.dtype != dtype or not array.flags.c_contiguous or not array.flags.writeable:
+            raise TypeError(f"machine array {name} must be contiguous, writeable {dtype}, not {array.dtype}")
+        self._arrays[name] = array
+        self._table[slot] = array.ctypes.data
+
+    @property
+    def address(self) -> int:
+        """The address that kernels get as `m`."""
+        return int(self._table.ctypes.data)
+
+    @property
+    def settings(self) -> Any:
+        """The constants of the run."""
+        return self._arrays["settings"][0]
+
+    @property
+    def totals(self) -> Any:
+        """The totals of the run."""
+        return self._arrays["totals"][0]

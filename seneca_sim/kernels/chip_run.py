@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from seneca_sim.kernels import inline_kernel, kernel
+from seneca_sim.kernels import kernel
 from seneca_sim.kernels.chip_host import host_port, host_receives, release_step
+from seneca_sim.kernels.chip_machine import (
+    WHEEL_SLOTS,
+    core_at,
+    entry_at,
+    settings_of,
+    slot_at,
+    totals_of,
+)
 from seneca_sim.kernels.chip_network import (
     ARBITRATE,
     FREE_BUFFER,
@@ -27,23 +33,23 @@ QUIET, FULL, MORE = 0, 1, 2
 """Why `run` returned: nothing is left to do, an array must grow, the cycle budget is used up."""
 
 
-@inline_kernel
-def take_effect(m: Any, kind: int, unit: int, argument: int, cycle: int) -> None:
+@kernel
+def take_effect(m: int, kind: int, unit: int, argument: int, cycle: int) -> None:
     """Make one effect visible."""
     if kind == FREE_BUFFER:
         free_buffer(m, unit, cycle)
     elif kind == FREE_QUEUE:
-        core = m.cores[unit]
+        core = core_at(m, unit)
         core.flits -= argument
         core.input_room += argument
-        if m.settings[0].mesh:
+        if settings_of(m).mesh:
             wake_port(m, core.node * 5 + 4, cycle)
     else:
         host_receives(m, unit, argument, cycle)
 
 
-@inline_kernel
-def decide(m: Any, kind: int, unit: int, cycle: int) -> None:
+@kernel
+def decide(m: int, kind: int, unit: int, cycle: int) -> None:
     """Let one unit decide."""
     if kind == RISC_V:
         riscv(m, unit, cycle)
@@ -55,19 +61,19 @@ def decide(m: Any, kind: int, unit: int, cycle: int) -> None:
         sink(m, unit, cycle)
 
 
-@inline_kernel
-def serve(m: Any, queue: int, cycle: int) -> None:
+@kernel
+def serve(m: int, queue: int, cycle: int) -> None:
     """Serve the entries of one queue for a cycle; entries of later rounds of the wheel stay."""
-    totals = m.totals[0]
-    slot = cycle & (m.wheel.shape[1] - 1)
-    number = m.wheel[queue, slot]
-    m.wheel[queue, slot] = -1
+    totals = totals_of(m)
+    slot = cycle & (WHEEL_SLOTS - 1)
+    number = slot_at(m, queue * WHEEL_SLOTS + slot).first
+    slot_at(m, queue * WHEEL_SLOTS + slot).first = -1
     while number >= 0:
-        node = m.wheel_nodes[number]
+        node = entry_at(m, number)
         following = node.next
         if node.time > cycle:
-            node.next = m.wheel[queue, slot]
-            m.wheel[queue, slot] = number
+            node.next = slot_at(m, queue * WHEEL_SLOTS + slot).first
+            slot_at(m, queue * WHEEL_SLOTS + slot).first = number
         else:
             kind, unit, argument = node.kind, node.unit, node.argument
             node.next = totals.free_node
@@ -82,34 +88,34 @@ def serve(m: Any, queue: int, cycle: int) -> None:
 
 
 @kernel
-def run(m: Any, until: int, margin: int) -> int:
+def run(m: int, until: int, margin: int) -> int:
     """Run until nothing is left, an array has less than `margin` free entries, or a cycle is reached; return which."""
-    totals = m.totals[0]
-    mask = m.wheel.shape[1] - 1
+    totals = totals_of(m)
+    mask = WHEEL_SLOTS - 1
     while totals.wheel_count > 0:
         if (
-            totals.nodes_used + margin > m.wheel_nodes.shape[0]
-            or totals.packets_used + margin > m.packets.shape[0]
-            or totals.records_used + margin > m.records.shape[0]
-            or totals.queue_peak >= m.queue_packet.shape[1] - 1
+            totals.nodes_used + margin > settings_of(m).n_entries
+            or totals.packets_used + margin > settings_of(m).n_packets
+            or totals.records_used + margin > settings_of(m).n_records
+            or totals.queue_peak >= settings_of(m).queue_ring - 1
         ):
             return FULL
         if totals.now >= until:
             return MORE
         cycle = totals.now
-        if m.wheel[EFFECTS, cycle & mask] >= 0:
+        if slot_at(m, EFFECTS * WHEEL_SLOTS + (cycle & mask)).first >= 0:
             serve(m, EFFECTS, cycle)
-        if m.wheel[DECISIONS, cycle & mask] >= 0:
+        if slot_at(m, DECISIONS * WHEEL_SLOTS + (cycle & mask)).first >= 0:
             serve(m, DECISIONS, cycle)
         totals.now = cycle + 1
     return QUIET
 
 
 @kernel
-def begin(m: Any) -> None:
+def begin(m: int) -> None:
     """Wake every core and release the steps whose release is known from the start."""
-    settings = m.settings[0]
-    for core in range(m.cores.shape[0]):
+    settings = settings_of(m)
+    for core in range(settings_of(m).n_cores):
         schedule(m, DECISIONS, 0, RISC_V, core, 0)
     if not settings.barrier:
         for step in range(settings.steps if settings.pipelined else 1):
@@ -117,9 +123,9 @@ def begin(m: Any) -> None:
 
 
 @kernel
-def open_phase(m: Any) -> bool:
+def open_phase(m: int) -> bool:
     """Open the next phase of a chip with a global barrier that can do nothing more; return whether there was one."""
-    settings, totals = m.settings[0], m.totals[0]
+    settings, totals = settings_of(m), totals_of(m)
     totals.phase_depth += 1
     if totals.phase_depth > settings.max_depth:
         totals.phase_depth = 0
@@ -130,6 +136,6 @@ def open_phase(m: Any) -> bool:
     totals.now = cycle
     if totals.phase_depth == 0:
         release_step(m, totals.phase_step, max(cycle, totals.phase_step * settings.period))
-    for core in range(m.cores.shape[0]):
+    for core in range(settings_of(m).n_cores):
         wake_core(m, core, cycle)
     return True

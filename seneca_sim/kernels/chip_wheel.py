@@ -6,9 +6,13 @@ what is visible, so their order does not matter; effects of one cycle touch diff
 
 from __future__ import annotations
 
-from typing import Any
-
-from seneca_sim.kernels import inline_kernel
+from seneca_sim.kernels import kernel
+from seneca_sim.kernels.chip_machine import (
+    WHEEL_SLOTS,
+    entry_at,
+    slot_at,
+    totals_of,
+)
 
 __all__ = ["EFFECTS", "DECISIONS", "schedule", "soon"]
 
@@ -16,26 +20,26 @@ EFFECTS = 0
 DECISIONS = 1
 
 
-@inline_kernel
-def schedule(m: Any, queue: int, time: int, kind: int, unit: int, argument: int) -> None:
+@kernel
+def schedule(m: int, queue: int, time: int, kind: int, unit: int, argument: int) -> None:
     """Put an entry on the wheel at a cycle."""
-    totals = m.totals[0]
+    totals = totals_of(m)
     node = totals.free_node
-    entry = m.wheel_nodes[node]
+    entry = entry_at(m, node)
     totals.free_node = entry.next
-    slot = time & (m.wheel.shape[1] - 1)
+    slot = time & (WHEEL_SLOTS - 1)
     entry.time = time
     entry.kind = kind
     entry.unit = unit
     entry.argument = argument
-    entry.next = m.wheel[queue, slot]
-    m.wheel[queue, slot] = node
+    entry.next = slot_at(m, queue * WHEEL_SLOTS + slot).first
+    slot_at(m, queue * WHEEL_SLOTS + slot).first = node
     totals.wheel_count += 1
     totals.nodes_used += 1
 
 
-@inline_kernel
-def soon(m: Any, time: int) -> None:
+@kernel
+def soon(m: int, time: int) -> None:
     """Note that an effect becomes visible at a cycle, for the makespan."""
-    totals = m.totals[0]
+    totals = totals_of(m)
     totals.last_effect = max(totals.last_effect, time)
