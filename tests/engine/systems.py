@@ -30,6 +30,11 @@ def conv(source: int, out: int = 1, inp: int = 1, kernel: int = 3, **fields: obj
     return Edge("conv", source, "conv", np.ones((out, inp, kernel, kernel), np.float32), **fields)  # type: ignore[arg-type]
 
 
+def row_pair(source: int) -> Edge:
+    """Return a convolution edge whose kernel is two neighbours in a row."""
+    return Edge("pair", source, "conv", np.ones((1, 1, 1, 2), np.float32))
+
+
 def layer_trace(shape: tuple[int, int, int], steps: int, events: list[Event]) -> LayerTrace:
     """Return the trace of binary events."""
     by_place: dict[tuple[int, int], list[int]] = {}
