@@ -134,9 +134,10 @@ def _check_neuron(where: str, neuron: Neuron) -> None:
     if isinstance(neuron, If | Lif | CubaLif):
         if neuron.max_spikes < 1:
             raise GraphError(f"{where}: max_spikes is {neuron.max_spikes}, expected at least 1")
-        if np.any(np.asarray(neuron.threshold) <= 0):
+        lowest = float(np.min(neuron.threshold))
+        if lowest < 0 or (lowest == 0 and neuron.max_spikes > 1):
             raise GraphError(
-                f"{where}: the threshold must be positive in every channel, or the neuron fires without input"
+                f"{where}: the threshold is {lowest} in some channel, where the neuron fires without end; make it positive"
             )
     if isinstance(neuron, SigmaDelta):
         least = "positive" if neuron.mode == "round" else "0 or more"
