@@ -342,6 +342,29 @@ def advance(m: int, core: int, inlet: Any, packet: Any, value: int, row_last: in
 
 
 @kernel
+def note_chunks(m: int, core: int, inlet_number: int, begin: int, end: int) -> None:
+    """Add the chunks that values of the current packet need to the open group of a dense inlet."""
+    packet, inlet, words = packet_at(m, core_at(m, core).packet), inlet_at(m, inlet_number), settings_of(m).open_words
+    for value in range(begin, end):
+        channel = channel_at(m, packet.value + value)
+        at = mask_row(m, inlet, channel, packet.y // inlet.pool_y, packet.x // inlet.pool_x)
+        for word in range(inlet.mask_words):
+            open_at(m, inlet_number * words + word).bits |= mask_at(m, at + word)
+
+
+@kernel
+def needs_slot(m: int, inlet_number: int) -> bool:
+    """Return whether the open group of a dense inlet has any chunk to execute."""
+    inlet = inlet_at(m, inlet_number)
+    if not inlet.masked:
+        return True
+    for word in range(inlet.mask_words):
+        if open_at(m, inlet_number * settings_of(m).open_words + word).bits:
+            return True
+    return False
+
+
+@kernel
 def gather(m: int, core: int, feed: int, now: int, cost: int) -> int:
     """Do one decode job of a dense inlet whose groups form across packets; return its end, or NOTHING without a slot."""
     unit, settings = core_at(m, core), settings_of(m)
@@ -350,16 +373,11 @@ def gather(m: int, core: int, feed: int, now: int, cost: int) -> int:
     inlet = inlet_at(m, inlet_number)
     take = min(settings.group_size - inlet.open_values, packet.count - unit.value)
     full = inlet.open_values + take == settings.group_size
-    if full and slot_free_at(m, core) > now:
+    if inlet.masked:
+        note_chunks(m, core, inlet_number, unit.value, unit.value + take)
+    if full and needs_slot(m, inlet_number) and slot_free_at(m, core) > now:
         unit.retry = min(unit.retry, slot_free_at(m, core))
         return NOTHING
-    if inlet.masked:
-        for value in range(unit.value, unit.value + take):
-            at = mask_row(
-                m, inlet, channel_at(m, packet.value + value), packet.y // inlet.pool_y, packet.x // inlet.pool_x
-            )
-            for word in range(inlet.mask_words):
-                open_at(m, inlet_number * settings_of(m).open_words + word).bits |= mask_at(m, at + word)
     if inlet.open_values == 0 and take > 0:
         part_at(m, inlet.part).open_groups += 1
     inlet.open_values += take
@@ -405,13 +423,14 @@ def close_group(m: int, core: int, inlet_number: int, now: int, cost: int, step:
 @kernel
 def flush(m: int, core: int, part: int, now: int, step: int) -> int:
     """Push the first open group of a part whose position is ready; return the job's end, or NOTHING without a slot."""
-    if slot_free_at(m, core) > now:
-        core_at(m, core).retry = min(core_at(m, core).retry, slot_free_at(m, core))
-        return NOTHING
     first = part_at(m, part).inlet_first
     for inlet in range(first, first + part_at(m, part).n_inlets):
-        if inlet_at(m, inlet).open_values > 0:
-            return close_group(m, core, inlet, now, settings_of(m).rv_fire, step)
+        if inlet_at(m, inlet).open_values == 0:
+            continue
+        if needs_slot(m, inlet) and slot_free_at(m, core) > now:
+            core_at(m, core).retry = min(core_at(m, core).retry, slot_free_at(m, core))
+            return NOTHING
+        return close_group(m, core, inlet, now, settings_of(m).rv_fire, step)
     return NOTHING
 
 

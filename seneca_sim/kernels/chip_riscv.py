@@ -83,7 +83,7 @@ def event_packet(m: int, sender: Any, step: int, group: int, y: int, x: int, val
     packet.value = value
     packet.count = count
     packet.flits = sender.header + (count + sender.pairs - 1) // sender.pairs
-    packet.rank = sender.host if sender.kind == 1 else settings_of(m).n_hosts + sender.core
+    packet.rank = sender.node if sender.kind == 1 else settings_of(m).nodes + sender.core
     return number
 
 
@@ -93,7 +93,7 @@ def token_packet(m: int, sender: Any, step: int, row: int) -> int:
     group = sender.token_group + look(m, sender.row_class_at + row)
     number = new_packet(m, TOKEN, sender.owner, step, group)
     packet_at(m, number).y = sender.y0 + row
-    packet_at(m, number).rank = sender.host if sender.kind == 1 else settings_of(m).n_hosts + sender.core
+    packet_at(m, number).rank = sender.node if sender.kind == 1 else settings_of(m).nodes + sender.core
     return number
 
 
@@ -169,7 +169,7 @@ def send_credit(m: int, core: int, now: int) -> int:
             packet.feed = feed_number
             packet.target_node = sender.node
             packet.target_port = 3 if sender.kind == 1 else 4
-            packet.rank = settings_of(m).n_hosts + core
+            packet.rank = settings_of(m).nodes + core
             end = begin_job(m, core, now, settings_of(m).rv_token)
             counts = part_counts_at(m, step * settings_of(m).n_parts + part_number)
             counts.credits += 1

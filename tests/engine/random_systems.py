@@ -45,7 +45,7 @@ def random_timing(rng: np.random.Generator) -> Timing:
     def one_of(*choices):  # noqa: ANN202
         return choices[int(rng.integers(len(choices)))]
 
-    max_flits = int(rng.integers(2, 6))
+    max_flits = int(rng.integers(3, 7))
     order = one_of("depth-first", "depth-first", "depth-first", "conventional")
     barrier = one_of("layer", "global")
     return Timing(
@@ -100,7 +100,9 @@ def random_costs(rng: np.random.Generator, network: Network) -> Costs:
 
 def random_trace(rng: np.random.Generator, network: Network, steps: int) -> Trace:
     """Return random events of every layer; they need not follow from one another, which no engine looks at."""
-    layers = tuple(_layer_trace(rng, layer.out_shape, steps, rng.choice([0.0, 0.05, 0.3, 0.8])) for layer in network.layers)
+    layers = tuple(
+        _layer_trace(rng, layer.out_shape, steps, rng.choice([0.0, 0.05, 0.3, 0.8])) for layer in network.layers
+    )
     return Trace(layers, "synthetic", np.zeros((steps, 1), dtype=np.int64))
 
 
@@ -138,11 +140,15 @@ def random_mapping(rng: np.random.Generator, network: Network, timing: Timing) -
     nodes = rng.permutation(columns * rows)[:n_cores]
     place = tuple((int(node % columns), int(node // columns)) for node in nodes)
     n_hosts = sum(layer.is_input for layer in network.layers)
-    return Mapping("random", tuple(parts), (columns, rows), place, tuple(int(rng.integers(rows)) for _ in range(n_hosts)))
+    return Mapping(
+        "random", tuple(parts), (columns, rows), place, tuple(int(rng.integers(rows)) for _ in range(n_hosts))
+    )
 
 
 def _cuts(rng: np.random.Generator, size: int) -> list[Span]:
     """Return 1 to 3 ranges that cover 0..size."""
-    inner = sorted(set(rng.integers(1, size, int(rng.integers(0, 3))).tolist())) if size > 1 and rng.random() < 0.5 else []
+    inner = (
+        sorted(set(rng.integers(1, size, int(rng.integers(0, 3))).tolist())) if size > 1 and rng.random() < 0.5 else []
+    )
     bounds = [0, *inner, size]
     return list(zip(bounds[:-1], bounds[1:], strict=True))

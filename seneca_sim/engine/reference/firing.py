@@ -92,7 +92,7 @@ def _skip_job(core: Core, part: Part) -> Job:
 
     def finish() -> None:
         core.system.ledger.add(account, "untouched_positions")
-        part.advance(evaluated=False)
+        part.advance()
         core.raise_grants(part)
 
     return Job(f"skip {part.position}", max(1, core.system.timing.rv_untouched), finish, account=account)
@@ -107,7 +107,7 @@ def _marker_job(core: Core, part: Part) -> Job:
         core.system.ledger.add(account, "untouched_positions")
         core.system.ledger.add(account, "markers")
         core.push(task)
-        part.advance(evaluated=False)
+        part.advance()
         core.raise_grants(part)
 
     return Job(f"fire {part.position}", _cycles(core, task), finish, account=account)
@@ -125,7 +125,7 @@ def _task_job(core: Core, part: Part) -> Job:
         core.push(task)
         part.slice += 1
         if is_last:
-            part.advance(evaluated=True)
+            part.advance()
             core.raise_grants(part)
 
     return Job(task.name, _cycles(core, task), finish, lambda: core.reserve(len(channels)), account)

@@ -44,8 +44,8 @@ class Part:
         """Fire tasks of the present position that have been pushed."""
         self.touched: dict[int, set[Position]] = {}
         """By step, the neurons with a synaptic operation."""
-        self.updated: set[Position] = set()
-        """Neurons updated in the present step (windows may overlap)."""
+        self.held: set[Position] = set()
+        """Neurons that windows of earlier positions of the present step hold (windows may overlap)."""
         self.done_rows: set[tuple[int, int]] = set()
         self.replayed_rows: set[tuple[int, int]] = set()
         self.heard_step = -1
@@ -105,17 +105,16 @@ class Part:
         return self.replay is None or (self.step, self.position[0]) in self.replayed_rows
 
     def fresh(self) -> int:
-        """Return how many neurons of the next position's window have not been updated in this step."""
-        return sum(neuron not in self.updated for neuron in self.window(self.position).positions())
+        """Return how many neurons of the next position's window no earlier window of this step holds."""
+        return sum(neuron not in self.held for neuron in self.window(self.position).positions())
 
-    def advance(self, evaluated: bool) -> None:
+    def advance(self) -> None:
         """Count the next position as fired and look at the one after it."""
-        if evaluated:
-            self.updated.update(self.window(self.position).positions())
+        self.held.update(self.window(self.position).positions())
         self.slice = 0
         self.cursor += 1
         if self.cursor == len(self.order):
             self.touched.pop(self.step, None)
-            self.updated.clear()
+            self.held.clear()
             self.cursor = 0
             self.step += 1
