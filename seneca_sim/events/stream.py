@@ -122,7 +122,7 @@ def find_recording(name_or_path: str | Path) -> Path:
     """
     folder = shipped_folder("models") / "recordings"
     name = str(name_or_path)
-    if "/" in name or Path(name).suffix or Path(name).exists():
+    if "/" in name or Path(name).suffix or Path(name).is_file():
         return Path(name)
     for pattern in (f"{name}.*", f"{name}-*.*"):
         found = sorted(file for file in folder.glob(pattern) if file.suffix in FORMATS)
