@@ -70,7 +70,11 @@ class Axis:
         for tap in range(self.kernel):
             source = neuron * self.stride - self.padding + tap * self.dilation
             position = np.minimum(source * self.pool + self.pool, end) - 1
-            real = (source >= 0) & (source < self.inputs // self.pool) & (position >= np.maximum(source * self.pool, first))
+            real = (
+                (source >= 0)
+                & (source < self.inputs // self.pool)
+                & (position >= np.maximum(source * self.pool, first))
+            )
             last = np.maximum(last, np.where(real, position, -1))
         return last
 

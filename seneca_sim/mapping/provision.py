@@ -105,7 +105,9 @@ def _rows_of_parts(
             _wait_for_inputs(senders, sender, inlets, early_replay)
             if not (layer.neuron is not None and is_stateful(layer.neuron)):
                 rows[band] = min(_rows_of_band(network, sender, inlets, window), rows[band])
-            _wait_for_grants(network, sender, inlets, rows[band] if given is None else min(given[band], _height(network, band)))
+            _wait_for_grants(
+                network, sender, inlets, rows[band] if given is None else min(given[band], _height(network, band))
+            )
     return tuple(rows[part.layer, part.rows] for part in parts)
 
 
@@ -126,7 +128,9 @@ def _all_senders(network: Network, bands: Sequence[Band]) -> _Senders:
     for layer in network.layers:
         for edge in layer.edges:
             if edge.delay:
-                senders.replays[edge.source] = [_Sender(edge.source, sender.rows) for sender in senders.present[edge.source]]
+                senders.replays[edge.source] = [
+                    _Sender(edge.source, sender.rows) for sender in senders.present[edge.source]
+                ]
     return senders
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from seneca_sim.graph.network import Network
@@ -12,7 +14,7 @@ def cuts(rng: np.random.Generator, size: int, most: int) -> list[tuple[int, int]
     """Cut [0, size) into at most `most` non-empty ranges of random lengths."""
     inner = sorted(rng.choice(np.arange(1, size), min(size - 1, int(rng.integers(0, most))), replace=False).tolist())
     edges = [0, *inner, size]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def random_parts(rng: np.random.Generator, network: Network, most: int = 3) -> tuple[Part, ...]:

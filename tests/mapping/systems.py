@@ -11,7 +11,9 @@ from seneca_sim.mapping.types import Part
 INT8 = Precision(weight="int8", state="bf16", event="int8")
 
 
-def conv(source: int, inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, pad: int | None = None, **more) -> Edge:
+def conv(
+    source: int, inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, pad: int | None = None, **more
+) -> Edge:
     padding = kernel // 2 if pad is None else pad
     weight = np.ones((outputs, inputs // more.get("groups", 1), kernel, kernel), np.int8)
     return Edge(f"from {source}", source, "conv", weight, stride=(stride, stride), padding=(padding, padding), **more)
@@ -30,7 +32,9 @@ def host(channels: int = 2, size: int = 8, name: str = "input") -> Layer:
     return Layer(name, None, (channels, size, size))
 
 
-def layer(name: str, channels: int, size: int, *edges: Edge, neuron: Neuron | None = None, pool: int = 0, **more) -> Layer:
+def layer(
+    name: str, channels: int, size: int, *edges: Edge, neuron: Neuron | None = None, pool: int = 0, **more
+) -> Layer:
     window = MaxPool((pool, pool), (pool, pool)) if pool else None
     return Layer(name, neuron or Relu(), (channels, size, size), edges, pool=window, precision=INT8, **more)
 

@@ -1,0 +1,276 @@
+"""Estimated load of a part [cycles per time step]: what the automatic mapper balances.
+
+A part's load is that of its busier unit, loop controller or RISC-V (their sum in builds without a loop controller), from the
+counts of `engine/timing.md`: rounds and chunks of integration, firing, packets decoded and sent. Values come from an activity
+trace (mean over its steps) or, without one, from a dense map in which every neuron sends. Waiting, contention and the filling
+of the pipeline are left out: it compares splits, it does not predict latency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seneca_sim.activity.trace import Trace
+from seneca_sim.chip import Chip
+from seneca_sim.chip.number_types import bits_of
+from seneca_sim.chip.programs import fire_programs, integrate_program
+from seneca_sim.chip.timing import Timing
+from seneca_sim.graph.network import Edge, Layer, Network, Precision
+from seneca_sim.graph.neurons import Relu, SigmaDelta, ThresholdRelu
+from seneca_sim.mapping.geometry import Axis, edge_axis, output_range, windows
+
+__all__ = ["LayerCost", "Sent", "layer_cost", "packet_flits", "sent_values"]
+
+Real = NDArray[np.floating[Any]]
+Index = NDArray[np.signedinteger[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sent:
+    """What a layer sends in a step: one entry per packet-making visit of a position by a producer, mean over steps."""
+
+    row: Index
+    column: Index
+    values: Index
+    weight: float
+    """What one entry counts: 1 / steps."""
+
+
+def sent_values(network: Network, number: int, trace: Trace | None, cuts: tuple[int, ...] = ()) -> Sent:
+    """Return what a layer sends if its channels are cut before the channels `cuts` (each range makes packets of its own)."""
+    channels, rows, columns = network.layers[number].out_shape
+    edges = (0, *cuts, channels)
+    if trace is None:
+        position = np.repeat(np.arange(rows * columns, dtype=np.int64), len(edges) - 1)
+        return Sent(position // columns, position % columns, np.tile(np.ediff1d(edges), rows * columns), 1.0)
+    layer = trace.layers[number]
+    position = layer.position.astype(np.int64)
+    values: Index = np.ediff1d(layer.first_event)
+    if cuts:
+        visit = np.repeat(np.arange(len(position), dtype=np.int64), values) * (len(cuts) + 1)
+        visit += np.searchsorted(np.asarray(cuts), layer.channel, side="right")
+        counts = np.bincount(visit, minlength=1)
+        visits = np.flatnonzero(counts)
+        position, values = position[visits // (len(cuts) + 1)], counts[visits]
+    return Sent(position // columns, position % columns, values.astype(np.int64), 1.0 / max(1, layer.n_steps))
+
+
+def packet_flits(layer: Layer, chip: Chip, timing: Timing, values: Index) -> tuple[Index, Index]:
+    """Return (packets, flits in them) of positions that send some values each (`engine/timing.md` 9)."""
+    channel_bits = max(1, (layer.shape[0] - 1).bit_length())
+    pairs = max(1, timing.flit_bits // (channel_bits + bits_of(chip, "event", layer.precision.event)))
+    packets = -(-values // max(1, (timing.max_flits - timing.header_flits) * pairs))
+    return packets, packets * timing.header_flits + -(-values // pairs)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """Work that grows with a range of rows: the sum over [low[a], high[b]) of a per-row amount, times a factor of channels."""
+
+    low: Index
+    """(rows,) first row under a part that starts at output row a."""
+    high: Index
+    """(rows,) end of the rows under a part whose last output row is b."""
+    prefix: Real
+    """(rows under + 1,) cumulative amounts."""
+
+    def matrix(self) -> Real:
+        """Return the work of the parts of output rows a..b at [a, b]."""
+        return self.prefix[self.high][None, :] - self.prefix[self.low][:, None]
+
+
+def _work(low: Index, high: Index, amount: Real) -> _Work:
+    return _Work(low, high, np.concatenate([np.zeros(1), np.cumsum(amount)]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _EdgeCost:
+    """Integration through one edge, as if one channel chunk were addressed."""
+
+    rounds: _Work
+    """Cycles on the loop controller for one chunk per round."""
+    tasks: _Work
+    """Cycles on the loop controller whatever the channels."""
+    decoding: tuple[_Work, ...]
+    """Cycles of RISC-V, whatever the channels."""
+    visits: Real
+    """(neuron rows,) positions touched, once for each value-carrying position that touches them."""
+    chunk: int
+    """Channels of a chunk."""
+    channels: int
+    groups: int
+
+    def chunks(self, channels: int) -> float:
+        """Return the chunks per round of a part with some channels; a part outside a convolution group has no round of it."""
+        of_group = self.channels / self.groups
+        if channels < of_group:
+            return -(-channels // self.chunk) / self.groups
+        return channels / self.channels * -(-int(of_group) // self.chunk)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerCost:
+    """Loads of all parts that a layer can be cut into."""
+
+    channels: int
+    rows: int
+    chunk: int
+    """Channels below which cutting on saves no time on the lanes."""
+    inline: bool
+    edges: tuple[_EdgeCost, ...]
+    fire_chunks: _Work
+    """Cycles on the loop controller for one chunk."""
+    fire_tasks: _Work
+    """Cycles on the loop controller whatever the channels."""
+    fire_chunk: int
+    firing: _Work
+    """Cycles of RISC-V, whatever the channels."""
+    sending: _Work
+    """Cycles of RISC-V for all channels together."""
+
+    def lanes(self, channels: int) -> Real:
+        """Return loop-controller cycles per step at [first row, last row] for parts with some channels."""
+        load = self.fire_chunks.matrix() * -(-channels // self.fire_chunk) + self.fire_tasks.matrix()
+        for edge in self.edges:
+            load += edge.rounds.matrix() * edge.chunks(channels) + edge.tasks.matrix()
+        return load
+
+    def control(self, channels: int) -> Real:
+        """Return RISC-V cycles per step, without the programs of builds that have no loop controller."""
+        load = self.firing.matrix() + self.sending.matrix() * (channels / self.channels)
+        for edge in self.edges:
+            for work in edge.decoding:
+                load += work.matrix()
+        return load
+
+    def cycles(self, channels: int) -> Real:
+        """Return the load at [first row, last row] for parts with some channels [cycles per step]."""
+        lanes, control = self.lanes(channels), self.control(channels)
+        return lanes + control if self.inline else np.maximum(lanes, control)
+
+
+def layer_cost(
+    network: Network, chip: Chip, number: int, trace: Trace | None, cuts: Map[int, tuple[int, ...]] | None = None
+) -> LayerCost:
+    """Return the loads of a layer; `cuts` are the channels before which its source layers are cut, by layer."""
+    layer, timing = network.layers[number], chip.timing()
+    edges = tuple(
+        _edge_cost(
+            network, chip, layer, edge, sent_values(network, edge.source, trace, (cuts or {}).get(edge.source, ()))
+        )
+        for edge in layer.edges
+    )
+    programs = fire_programs(chip, *_neuron(layer), layer.precision, layer.pool is not None)
+    per_output = _neurons_per_output(layer) * (programs.update.cycles + timing.lc_chunk)
+    if layer.pool is not None and programs.pool is not None:
+        per_output += layer.pool.kernel[0] * layer.pool.kernel[1] * (programs.pool.cycles + timing.lc_chunk)
+    per_output += programs.emit.cycles + timing.lc_chunk
+    rows = np.arange(layer.out_shape[1], dtype=np.int64)
+    fired = _fired_positions(layer, edges)
+    sent = sent_values(network, number, trace)
+    packets, _ = packet_flits(layer, chip, timing, sent.values)
+    sending = (
+        np.bincount(sent.row, packets * timing.rv_out_packet + sent.values * timing.rv_out, len(rows)) * sent.weight
+    )
+    control = fired * timing.rv_fire + (layer.out_shape[2] - fired) * timing.rv_untouched + timing.rv_token
+    if any(edge.delay and edge.source == number for each in network.layers for edge in each.edges):
+        sending *= 2
+        control += timing.rv_replay * layer.out_shape[2] + timing.rv_token
+    return LayerCost(
+        channels=layer.shape[0],
+        rows=len(rows),
+        chunk=max([edge.chunk for edge in edges if edge.groups == 1] or [programs.update.neurons_per_chunk]),
+        inline=timing.inline,
+        edges=edges,
+        fire_chunks=_work(rows, rows + 1, fired * per_output),
+        fire_tasks=_work(rows, rows + 1, fired * timing.lc_task),
+        fire_chunk=programs.update.neurons_per_chunk,
+        firing=_work(rows, rows + 1, control),
+        sending=_work(rows, rows + 1, sending),
+    )
+
+
+def _neuron(layer: Layer) -> tuple[str, dict[str, Any]]:
+    """Return the kind of a layer's neurons and their fields, as the chip's programs ask for them."""
+    options = (
+        {} if layer.neuron is None else {each.name: getattr(layer.neuron, each.name) for each in fields(layer.neuron)}
+    )
+    return type(layer.neuron).__name__, {**options, "bias": layer.bias is not None}
+
+
+def _neurons_per_output(layer: Layer) -> float:
+    return layer.shape[1] * layer.shape[2] / (layer.out_shape[1] * layer.out_shape[2])
+
+
+def _edge_cost(network: Network, chip: Chip, layer: Layer, edge: Edge, sent: Sent) -> _EdgeCost:
+    """Return the integration costs of one edge."""
+    timing, source = chip.timing(), network.layers[edge.source]
+    rows, columns = (edge_axis(network, layer, edge, name) for name in ("rows", "columns"))
+    types = Precision(layer.precision.weight, layer.precision.state, source.precision.event)
+    program = integrate_program(chip, types, timing.group_size, weighted=edge.weight is not None)
+    groups = source.shape[0] if edge.kind == "add" else edge.groups
+    touched = columns.touched((0, layer.shape[2]))[2][sent.column]
+    rounds = np.maximum(-(-sent.values // timing.group_size), np.minimum(sent.values, groups if groups > 1 else 0))
+    packets, _ = packet_flits(source, chip, timing, sent.values)
+
+    def by_input_row(amount: NDArray[np.generic]) -> Real:
+        return np.bincount(sent.row, amount, rows.inputs) * sent.weight
+
+    first, last = windows(layer, output_range(layer, "rows"), "rows")
+    on_rows, end_rows = first, last + 1
+    low, high = _input_bounds(rows, first, last)
+    dense = edge.kind == "dense"
+    grouped = by_input_row(
+        sent.values / timing.group_size if dense and timing.group_scope == "step" else rounds * touched
+    )
+    per_chunk = program.cycles + timing.lc_chunk
+    decode = by_input_row(packets * timing.rv_packet + sent.values * timing.rv_value) + timing.rv_token
+    positions = by_input_row(packets * touched * (0 if dense else timing.rv_position))
+    tasks = {"position": rounds * touched, "row": rounds, "pixel": rounds}[timing.task_scope] * timing.lc_task
+    on_neurons = _work(on_rows, end_rows, _on_neuron_rows(rows, by_input_row(tasks)))
+    return _EdgeCost(
+        rounds=_work(on_rows, end_rows, _on_neuron_rows(rows, grouped) * per_chunk),
+        tasks=_work(low, high, by_input_row(tasks)) if timing.task_scope == "pixel" else on_neurons,
+        decoding=(_work(low, high, decode), _work(on_rows, end_rows, _on_neuron_rows(rows, positions))),
+        visits=_on_neuron_rows(rows, by_input_row(touched)),
+        chunk=program.neurons_per_chunk,
+        channels=layer.shape[0],
+        groups=groups,
+    )
+
+
+def _on_neuron_rows(axis: Axis, amount: Real) -> Real:
+    """Return per neuron row the sum of an amount over the input rows that touch it, once for each touch."""
+    complete = axis.inputs // axis.pool
+    acting = amount[: complete * axis.pool].reshape(complete, axis.pool).sum(axis=1)
+    total = np.zeros(axis.neurons)
+    for tap in range(axis.kernel):
+        source = np.arange(axis.neurons) * axis.stride - axis.padding + tap * axis.dilation
+        real = (source >= 0) & (source < complete)
+        total[real] += acting[source[real]]
+    return total
+
+
+def _input_bounds(axis: Axis, first: Index, last: Index) -> tuple[Index, Index]:
+    """Return for each output row the first input row that it or a later row needs, and the end of those of it or earlier ones."""
+    highest = axis.touched((0, axis.neurons))[1]
+    needed_from = np.searchsorted(np.maximum.accumulate(highest), first, side="left")
+    needed_to = np.maximum.accumulate(axis.last_tap((0, axis.neurons)))[last] + 1
+    return np.minimum(needed_from, needed_to).astype(np.int64), needed_to
+
+
+def _fired_positions(layer: Layer, edges: tuple[_EdgeCost, ...]) -> Real:
+    """Return the output positions per row that run their neuron program: all, or at most those that a value touches."""
+    columns = layer.out_shape[2]
+    if not isinstance(layer.neuron, Relu | ThresholdRelu | SigmaDelta):
+        return np.full(layer.out_shape[1], float(columns))
+    first, last = windows(layer, output_range(layer, "rows"), "rows")
+    visits = np.zeros(layer.out_shape[1])
+    for edge in edges:
+        visits += np.diagonal(_work(first, last + 1, edge.visits).matrix())
+    return np.minimum(visits, columns)

@@ -1,0 +1,255 @@
+"""What automatic mapping aims at: each goal cuts the layers and gives every part a core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from seneca_sim.activity.trace import Trace
+from seneca_sim.chip import Chip
+from seneca_sim.chip.prices import price_table
+from seneca_sim.chip.programs import integrate_program
+from seneca_sim.errors import MappingError
+from seneca_sim.graph.network import Network, Precision
+from seneca_sim.mapping.balance import Allocation, balanced_apart, balanced_shared, energy_per_step, packed
+from seneca_sim.mapping.cost import layer_cost
+from seneca_sim.mapping.geometry import Span
+from seneca_sim.mapping.memory import layer_memory
+from seneca_sim.mapping.packing import Item, lower_bound, pack
+from seneca_sim.mapping.splits import UNLIMITED, LayerSplits, Split, even_ranges, part_bits, row_choices
+
+__all__ = ["GOALS", "STRATEGIES", "Draft", "Task", "items"]
+
+GOALS = ("fewest-cores", "balanced", "power-of-two", "energy")
+"""fewest-cores: as few as the memories allow. balanced: least load of the busiest core within `cores`. power-of-two: each
+layer's channels in equal parts, the least power of two that fits. energy: fewest padded chunks and repeated deliveries
+within `cores`; static power is not weighed."""
+SHARING_GAIN = 0.99
+"""Layers share cores only where that lowers the largest load at least to this share."""
+REFINEMENTS = 2
+"""Times that loads are computed anew for producers cut as found."""
+Cuts = dict[int, tuple[int, ...]]
+"""Per layer, the channels before which it is cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A part without state rows."""
+
+    layer: int
+    channels: Span
+    rows: Span
+    core: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be mapped, and what every goal works with."""
+
+    network: Network
+    chip: Chip
+    cores: int | None
+    """Most cores to use; None is as many as the goal asks for."""
+    trace: Trace | None
+    state_rows: Mapping[int, int]
+    """Rows assumed for the parts of each layer."""
+
+    @property
+    def limit(self) -> int:
+        """Data memory of a core [bits]."""
+        return self.chip.core.data_memory_bits.value
+
+    @property
+    def mapped(self) -> list[int]:
+        """Numbers of the layers that live on cores."""
+        return [number for number, layer in enumerate(self.network.layers) if not layer.is_input]
+
+
+def _layer_splits(task: Task, cuts: Cuts) -> list[LayerSplits]:
+    """Return the ways to cut each layer; refuse layers of which no part fits a core."""
+    network, chip = task.network, task.chip
+    layers = []
+    for number in task.mapped:
+        memory = layer_memory(network, chip, number)
+        cost = layer_cost(network, chip, number, task.trace, cuts)
+        splits = LayerSplits(number, network.layers[number], cost, memory, task.state_rows[number], task.limit)
+        if splits.fewest_parts(UNLIMITED) is None:
+            raise _too_large(
+                task,
+                number,
+                int(part_bits(network.layers[number], memory, 1, task.state_rows[number]).diagonal().max()),
+            )
+        layers.append(splits)
+    return layers
+
+
+def _too_large(task: Task, number: int, need: int) -> MappingError:
+    return MappingError(
+        f"{task.network.layers[number].name}: one row of one channel needs {need} bits, a core has {task.limit}; input channels "
+        "are not split: use narrower weights or more data memory (core.data_memory_bits)"
+    )
+
+
+def _too_few(task: Task, need: int, why: str) -> MappingError:
+    return MappingError(
+        f"network {task.network.name} needs {need} cores of {task.limit} bits {why}, but only {task.cores} may be used; "
+        "allow more cores, or use narrower weights or more data memory"
+    )
+
+
+def _fewest_cores(task: Task) -> list[Draft]:
+    """Pack pieces of layers by memory alone."""
+    layers = items(task)
+    pieces = pack(layers, task.limit)
+    number = len({piece.core for piece in pieces})
+    if task.cores is not None and number > task.cores:
+        bound = lower_bound(layers, task.limit)
+        raise _too_few(task, number, f"(at least {bound}, by its bits alone)")
+    return [Draft(piece.item.layer, piece.channels, piece.item.rows, piece.core) for piece in pieces]
+
+
+def items(task: Task) -> list[Item]:
+    """Return the layers to pack; a layer of which one channel is too large comes in even ranges of rows."""
+    found: list[Item] = []
+    for number in task.mapped:
+        layer, memory = task.network.layers[number], layer_memory(task.network, task.chip, number)
+        bits = part_bits(layer, memory, 1, task.state_rows[number])
+        starts, ends = row_choices(layer.out_shape[1])
+        for ranges in (even_ranges(len(starts), count) for count in range(1, len(starts) + 1)):
+            if max(int(bits[first, end - 1]) for first, end in ranges) <= task.limit:
+                break
+        else:
+            raise _too_large(task, number, int(bits.diagonal().max()))
+        for first, end in ranges:
+            rows = (int(starts[first]), int(ends[end - 1]))
+            map_bits = int(bits[first, end - 1]) - sum(memory.channel_kinds(1))
+            found.append(Item(number, layer.shape[0], rows, memory, map_bits))
+    return found
+
+
+def _balanced(task: Task) -> list[Draft]:
+    """Balance twice: for whole producers, then for producers cut as the first time; keep the better as it really is."""
+    layers = _layer_splits(task, {})
+    cores = _budget(task, layers)
+    best = _allocate(task, layers, cores)
+    if best is None:
+        return _fewest_cores(task)
+    for _ in range(2):
+        layers = _layer_splits(task, _channel_cuts(best.splits))
+        again = _allocate(task, layers, cores)
+        if again is None or again.splits == best.splits:
+            break
+        real = _layer_splits(task, _channel_cuts(again.splits))
+        if _bottleneck(real, again) >= _bottleneck(layers, best):
+            break
+        best = again
+    return _drafts(best)
+
+
+def _allocate(task: Task, layers: Sequence[LayerSplits], cores: int) -> Allocation | None:
+    """Return the better of parts on cores of their own and parts that share cores."""
+    apart = balanced_apart(layers, cores)
+    shared = balanced_shared(layers, cores, task.limit)
+    if apart is None or shared is None:
+        return apart or shared
+    return shared if _bottleneck(layers, shared) < SHARING_GAIN * _bottleneck(layers, apart) else apart
+
+
+def _bottleneck(layers: Sequence[LayerSplits], allocation: Allocation) -> float:
+    """Return the load of the busiest core, by the layers' costs."""
+    load: dict[int, float] = {}
+    cores = iter(allocation.cores)
+    for layer, split in zip(layers, allocation.splits, strict=True):
+        cycles = {end - start: layer.cost.cycles(end - start) for start, end in split.channels}
+        for first, last in split.rows:
+            for start, end in split.channels:
+                core = next(cores)
+                load[core] = load.get(core, 0.0) + float(cycles[end - start][first, last - 1])
+    return max(load.values())
+
+
+def _budget(task: Task, layers: Sequence[LayerSplits]) -> int:
+    """Return the most cores to use."""
+    if task.cores is not None:
+        return task.cores
+    mesh = task.chip.noc.columns.value * task.chip.noc.rows.value
+    return mesh or sum(layer.fewest_parts(UNLIMITED) or 0 for layer in layers)
+
+
+def _channel_cuts(splits: Sequence[Split]) -> Cuts:
+    return {split.layer: tuple(start for start, _ in split.channels[1:]) for split in splits}
+
+
+def _drafts(allocation: Allocation) -> list[Draft]:
+    cores = iter(allocation.cores)
+    return [
+        Draft(split.layer, channels, rows, next(cores))
+        for split in allocation.splits
+        for rows in split.rows
+        for channels in split.channels
+    ]
+
+
+def _power_of_two(task: Task) -> list[Draft]:
+    """Cut each layer's channels into the least power of two of equal parts that fit; rows too if one channel is too large."""
+    drafts: list[Draft] = []
+    for splits in _layer_splits(task, {}):
+        split = next(found for found in _doubled(splits) if found is not None)
+        drafts += [
+            Draft(split.layer, channels, rows, len(drafts) + index)
+            for index, (rows, channels) in enumerate(
+                (rows, channels) for rows in split.rows for channels in split.channels
+            )
+        ]
+    if task.cores is not None and len(drafts) > task.cores:
+        raise _too_few(task, len(drafts), "for equal parts on cores of their own")
+    return drafts
+
+
+def _doubled(splits: LayerSplits) -> Iterator[Split | None]:
+    """Yield even splits into 1, 2, 4, ... ranges of channels, then with one channel each into more and more ranges of rows."""
+    number = 1
+    while number <= splits.cost.channels:
+        yield splits.even_split(number, 1)
+        number *= 2
+    number = 2
+    while True:
+        yield splits.even_split(splits.cost.channels, min(number, len(splits.starts)))
+        number *= 2
+
+
+def _energy(task: Task) -> list[Draft]:
+    """Cut each layer as it costs least energy; let layers share cores only if there are too few."""
+    layers = _layer_splits(task, {})
+    cores = _budget(task, layers)
+    control_pj = price_table(task.chip)["riscv.busy_cycle"].pj
+    chosen = []
+    for layer in layers:
+        lane_pj = _lane_pj(task, layer.number) + (control_pj if layer.cost.inline else 0.0)
+        costs = [
+            (energy_per_step(layer, split, lane_pj, control_pj), split.n_parts, split) for split in layer.candidates()
+        ]
+        chosen.append(min(costs, key=lambda cost: cost[:2])[2])
+    apart = Allocation(tuple(chosen), tuple(range(sum(split.n_parts for split in chosen))))
+    if apart.n_cores <= cores:
+        return _drafts(apart)
+    shared = packed(tuple(chosen), UNLIMITED, task.limit)
+    return _drafts(shared) if shared.n_cores <= cores else _fewest_cores(task)
+
+
+def _lane_pj(task: Task, number: int) -> float:
+    """Return what a cycle of integration costs on the lanes of a layer's cores [pJ]."""
+    network, layer = task.network, task.network.layers[number]
+    edge = layer.edges[0]
+    types = Precision(layer.precision.weight, layer.precision.state, network.layers[edge.source].precision.event)
+    group = task.chip.core.grouping.size.value
+    program = integrate_program(task.chip, types, group, weighted=edge.weight is not None)
+    return sum(price_table(task.chip).program_pj(program).values()) / program.cycles if program.cycles else 0.0
+
+
+STRATEGIES: dict[str, Callable[[Task], list[Draft]]] = {
+    "fewest-cores": _fewest_cores,
+    "balanced": _balanced,
+    "power-of-two": _power_of_two,
+    "energy": _energy,
+}
