@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.activity.trace import Trace
+from seneca_sim.chip.description import Chip
 from seneca_sim.chip.timing import Timing
-from seneca_sim.engine.costs import Costs
+from seneca_sim.engine.costs import Costs, costs_of
 from seneca_sim.engine.counts import Counts
 from seneca_sim.engine.deadlock import explain_deadlock
 from seneca_sim.engine.plan import Plan, make_plan
@@ -21,11 +22,16 @@ from seneca_sim.mapping.types import Mapping
 if TYPE_CHECKING:
     from seneca_sim.kernels.chip_machine import Machine
 
-__all__ = ["Progress", "core_events", "run"]
+__all__ = ["Progress", "core_events", "run", "simulate"]
 
 Progress = Callable[[int, int], None]
 """Called with (steps done, steps)."""
 CYCLES_A_CALL = 1 << 20
+
+
+def simulate(network: Network, mapping: Mapping, trace: Trace, chip: Chip, progress: Progress | None = None) -> Counts:
+    """Run a mapped network on a described chip, cycle by cycle, and return its counts."""
+    return run(network, mapping, trace, chip.timing(), costs_of(network, chip), progress)
 
 
 def run(
@@ -63,14 +69,12 @@ def _execute(plan: Plan, progress: Progress | None) -> Machine:
         status = run_machine(machine.address, int(machine.totals["now"]) + CYCLES_A_CALL, margin)
         if status == FULL:
             grow(machine)
-        elif status == QUIET:
-            if int(machine.totals["steps_done"]) == steps:
-                break
-            if not (machine.settings["barrier"] and open_phase(machine.address)):
+        elif status == QUIET and not (machine.settings["barrier"] and open_phase(machine.address)):
+            if int(machine.totals["steps_done"]) < steps:
                 raise DeadlockError(explain_deadlock(plan, machine))
+            return machine
         if progress is not None:
             progress(int(machine.totals["steps_done"]), steps)
-    return machine
 
 
 def _counts(machine: Machine) -> Counts:

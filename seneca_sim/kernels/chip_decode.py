@@ -46,6 +46,8 @@ def rows_are_free(m: int, packet: Any, first_feed: int, n_feeds: int) -> bool:
         if part.step < settings_of(m).steps:
             lowest += look(m, part.low_row_at + part.row)
         highest = packet.step * part.height_neurons + look(m, inlet.hi_row_at + packet.y)
+        if settings_of(m).conventional:
+            highest = (packet.step + 1) * part.height_neurons - 1
         if highest > lowest + part.state_rows - 1:
             return False
     return True
