@@ -43,6 +43,11 @@ def reprice(result: Result, changes: Sequence[str]) -> Result:
             f"run again: seneca-sim run ... {settings}"
         )
     run = result.record.run
+    if run.request.get("goal") == "energy" and "mapping" not in run.request:
+        raise RequestError(
+            f"{', '.join(keys)} may alter the mapping, which was chosen for its energy; "
+            "run again, or fix the mapping with `seneca-sim map` and --mapping"
+        )
     request = {**run.request, "set": [*run.request.get("set", []), *changes]}
     return Result(replace(result.record, chip=chip, run=replace(run, request=request)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import StringIO
 from typing import Any
 
 from rich import box
@@ -16,13 +17,21 @@ from seneca_sim.units import with_prefix
 
 __all__ = ["print_summary", "summary_view"]
 
+_PLAIN_WIDTH = 120
 _BAR = 24
 """Characters of the longest bar."""
 
 
 def print_summary(result: Result, console: Console | None = None) -> None:
-    """Print the summary of a result."""
-    (console or Console(highlight=False)).print(summary_view(result))
+    """Print the summary of a result: in colour and as wide as the terminal is, or plainly into a file or pipe."""
+    console = console or Console(highlight=False)
+    if console.is_terminal:
+        console.print(summary_view(result))
+        return
+    plain = Console(width=_PLAIN_WIDTH, file=StringIO(), highlight=False, no_color=True)
+    with plain.capture() as captured:
+        plain.print(summary_view(result))
+    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def summary_view(result: Result) -> RenderableType:
@@ -98,13 +107,12 @@ def _layers(result: Result) -> Table:
     """Return the main columns of the table of layers."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     table.add_column("layer")
-    for name in ("neurons", "events", "density", "SOPs", "cores", "memory", "energy", "busy"):
-        table.add_column(name, justify="right")
-    table.add_column("bound by")
+    for name in ("events", "density", "SOPs", "cores", "memory", "energy", "busy"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("bound by", no_wrap=True)
     for row in result.layers.to_dict("records"):
         table.add_row(
             Text(row["layer"]),
-            f"{row['neurons']:,}",
             f"{row['events']:,}",
             f"{row['neuron_density']:.1%}",
             f"{row['sops']:,}",

@@ -1,0 +1,57 @@
+"""The command line. A command parses its arguments, calls one library function and prints what comes back.
+
+Results go to stdout or to files, progress and errors to stderr. Exit codes: 0 done, 1 a check failed, 2 a request that cannot
+be served, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from seneca_sim.cli import mappings, questions, runs
+from seneca_sim.errors import SenecaError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="seneca-sim",
+    help="Simulate event-based neural networks on SENECA, cycle by cycle: energy, latency, memory and cores.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for group in (runs, mappings, questions):
+    group.add_commands(app)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from seneca_sim import __version__
+
+        typer.echo(f"seneca-sim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; errors that the user can mend end with one message and exit code 2."""
+    try:
+        app()
+    except SenecaError as error:
+        sys.stderr.write(f"seneca-sim: {error}\n")
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,5 @@
+"""``python -m seneca_sim.cli``."""
+
+from seneca_sim.cli import main
+
+main()

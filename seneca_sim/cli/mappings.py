@@ -1,0 +1,64 @@
+"""Commands about mappings: map writes one, validate checks one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seneca_sim.cli.options import Chip, Cores, DtUs, Goal, MaxSpikes, Network, Numerics, Reset, Set
+from seneca_sim.cli.progress import live_progress
+from seneca_sim.request import DEFAULT_NETWORK
+
+__all__ = ["add_commands"]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("map")(map_)
+    app.command()(validate)
+
+
+def map_(
+    network: Network = DEFAULT_NETWORK,
+    chip: Chip = "seneca",
+    set_: Set = None,
+    goal: Goal = "balanced",
+    cores: Cores = None,
+    order: Annotated[str | None, typer.Option("--order", help="Convolution: depth-first or conventional.")] = None,
+    events: Annotated[str | None, typer.Option("--events", help="Recording to balance the load for; optional.")] = None,
+    activity: Annotated[
+        str | None, typer.Option("--activity", help="Activity to balance the load for; optional.")
+    ] = None,
+    dt_us: DtUs = None,
+    reset: Reset = None,
+    max_spikes: MaxSpikes = None,
+    numerics: Numerics = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Mapping file to write.")] = Path("mapping.yaml"),
+) -> None:
+    """Map a network automatically and write the mapping as a file that can be edited and checked."""
+    from seneca_sim.simulation import write_mapping
+
+    choices = {"network": network, "chip": chip, "set": tuple(set_ or ()), "goal": goal, "cores": cores, "order": order}
+    function = {"dt_us": dt_us, "reset": reset, "max_spikes": max_spikes, "numerics": numerics}
+    load = {"events": events, "activity": activity}
+    with live_progress() as progress:
+        text = write_mapping({**choices, **function, **load}, output, progress)
+    typer.echo(text)
+
+
+def validate(
+    mapping: Annotated[Path, typer.Argument(help="Mapping file.", metavar="MAPPING")],
+    network: Annotated[
+        str | None, typer.Option("--network", help="Network, where it is not the one that the file names.")
+    ] = None,
+    chip: Chip = "seneca",
+    set_: Set = None,
+    order: Annotated[str | None, typer.Option("--order", help="Convolution: depth-first or conventional.")] = None,
+    numerics: Numerics = None,
+) -> None:
+    """Check a mapping against network and chip: coverage, memory by kind, row buffers, routing tables."""
+    from seneca_sim.simulation import check_mapping
+
+    typer.echo(check_mapping(mapping, network, chip=chip, set=tuple(set_ or ()), order=order, numerics=numerics))

@@ -1,0 +1,40 @@
+"""Options that several commands share, each with its help text. Values are checked by the library, which also guesses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["Chip", "Cores", "DtUs", "Goal", "Json", "MaxSpikes", "Network", "Numerics", "Output", "Reset", "Set"]
+
+Network = Annotated[
+    str, typer.Argument(help="Shipped network, network file, or run.yaml of an earlier run.", metavar="NETWORK")
+]
+Chip = Annotated[str, typer.Option("--chip", help="Shipped chip or chip file.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="Change a constant of the chip, e.g. core.npe.count=16; repeatable.", metavar="KEY=VALUE"
+    ),
+]
+Goal = Annotated[
+    str, typer.Option("--goal", help="Of the automatic mapping: fewest-cores, balanced, power-of-two, energy.")
+]
+Cores = Annotated[int | None, typer.Option("--cores", help="Most cores that the automatic mapping may use.")]
+DtUs = Annotated[
+    float | None, typer.Option("--dt-us", help="Time step of the neurons in µs, where the network file leaves it open.")
+]
+Reset = Annotated[
+    str | None,
+    typer.Option("--reset", help="Reset of spiking neurons: value or subtract, where the file leaves it open."),
+]
+MaxSpikes = Annotated[
+    int | None, typer.Option("--max-spikes", help="Most spikes of a neuron in a step, where the file leaves it open.")
+]
+Numerics = Annotated[
+    str | None, typer.Option("--numerics", help="Number types of weights and states instead of the network's own.")
+]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the result files.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")]

@@ -1,0 +1,170 @@
+"""Answers to questions without a run: what ships, what a chip, a network or a recording is, what a word means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seneca_sim.chip import chip_names, load_chip
+from seneca_sim.errors import RequestError
+from seneca_sim.report.columns import TABLES
+from seneca_sim.yaml_positions import did_you_mean
+
+if TYPE_CHECKING:
+    from seneca_sim.graph.network import Layer, Network
+
+__all__ = ["explanation", "listing", "network_text", "recording_text", "shown_text"]
+
+Rows = list[tuple[str, str]]
+"""Names, each with what it is."""
+
+
+def listing(what: str) -> str:
+    """Return what ships of one kind, or the output tables, one a line.
+
+    >>> print(listing("tables").splitlines()[0][:52])
+    summary     chip, network, input, activity_source,
+    """
+    if what not in _LISTS:
+        guess = did_you_mean(what, _LISTS) or f"; expected one of {', '.join(_LISTS)}"
+        raise RequestError(f"nothing to list under {what!r}{guess}")
+    return _aligned(_LISTS[what]()) or f"no {what} ship with this version"
+
+
+def _aligned(rows: Rows) -> str:
+    """Return names and texts in two columns."""
+    width = max((len(name) for name, _ in rows), default=0)
+    return "\n".join(f"{name:<{width}}  {text}".rstrip() for name, text in rows)
+
+
+def _chips() -> Rows:
+    return [(name, load_chip(name).description) for name in chip_names()]
+
+
+def _models() -> Rows:
+    from seneca_sim.graph import load_network, network_names
+
+    return [(name, _network_line(load_network(name))) for name in network_names()]
+
+
+def _network_line(network: Network) -> str:
+    """Return a network in one line: its maps and its neurons."""
+    shapes = " -> ".join("x".join(map(str, layer.out_shape)) for layer in network.layers)
+    kinds = ", ".join(dict.fromkeys(_kind(layer) for layer in network.layers if not layer.is_input))
+    return f"{kinds}: {shapes}"
+
+
+def _kind(layer: Layer) -> str:
+    """Return the kind of a layer's neurons."""
+    return "input" if layer.neuron is None else type(layer.neuron).__name__
+
+
+def _mappings() -> Rows:
+    from seneca_sim.shipped import shipped_folder
+
+    return [(path.stem, path.name) for path in sorted(shipped_folder("mappings").glob("*.yaml"))]
+
+
+def _activities() -> Rows:
+    from seneca_sim.shipped import shipped_folder
+
+    return [(path.stem, path.name) for path in sorted((shipped_folder("models") / "activities").glob("*.yaml"))]
+
+
+def _recordings() -> Rows:
+    from seneca_sim.events.stream import find_recording, recording_names
+
+    return [(name, recording_text(find_recording(name)).splitlines()[1]) for name in recording_names()]
+
+
+def _tables() -> Rows:
+    return [(name, ", ".join(column.name for column in columns)) for name, columns in TABLES.items()]
+
+
+_LISTS: dict[str, Callable[[], Rows]] = {
+    "chips": _chips,
+    "models": _models,
+    "mappings": _mappings,
+    "activities": _activities,
+    "recordings": _recordings,
+    "tables": _tables,
+}
+
+
+def shown_text(name: str, overrides: Sequence[str] = ()) -> str:
+    """Return every constant of a chip with its source, or the layers of a network; a name or a file of either."""
+    from seneca_sim.chip.show import chip_text
+
+    if name in chip_names() or (Path(name).suffix in (".yaml", ".yml") and _is_chip_file(Path(name))):
+        return chip_text(load_chip(name, overrides))
+    if overrides:
+        raise RequestError(f"--set changes chips, and {name!r} is none; leave it out")
+    from seneca_sim.graph import load_network
+
+    return network_text(load_network(name))
+
+
+def _is_chip_file(path: Path) -> bool:
+    """Return whether a YAML file reads as a chip: it extends one, or has cores."""
+    from seneca_sim.yaml_positions import read_yaml
+
+    data = read_yaml(path).data
+    return isinstance(data, dict) and bool({"extends", "core", "clock_mhz"} & set(data))
+
+
+def network_text(network: Network) -> str:
+    """Return the layers of a network, its inputs and what was assumed when it was read."""
+    from seneca_sim.report.record import dense_macs
+
+    contract = network.input_contract
+    heading = [f"{network.name}: {network.task}; input as {contract.representation}, {contract.slice_us} us a step"]
+    if network.dt_us is not None:
+        heading.append(f"time step of the neurons: {network.dt_us:g} us")
+    rows = [("layer", "neurons", "map", "types (weight, state, event)", "weights", "dense MACs", "from")]
+    for layer in network.layers:
+        types = layer.precision
+        rows.append(
+            (
+                layer.name,
+                _kind(layer),
+                "x".join(map(str, layer.out_shape)),
+                ", ".join((types.weight, types.state, types.event) if layer.edges else (types.event,)),
+                f"{sum(edge.weight.size for edge in layer.edges if edge.weight is not None):,}",
+                f"{sum(dense_macs(edge, layer) for edge in layer.edges):,}",
+                ", ".join(
+                    network.layers[edge.source].name + (" (step before)" if edge.delay else "") for edge in layer.edges
+                ),
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*heading, "", *lines, *(f"assumed: {sentence}" for sentence in network.assumptions)])
+
+
+def recording_text(path: Path | str) -> str:
+    """Return pixels, events, duration and rate of a recording."""
+    from seneca_sim.events.stream import find_recording, read_events
+
+    stream = read_events(find_recording(path))
+    first, last = (int(stream.t_us.min()), int(stream.t_us.max())) if stream.n_events else (0, 0)
+    seconds = (last - first) / 1e6
+    rate = f", {stream.n_events / seconds:,.0f} events/s" if seconds else ""
+    on = f", {int(stream.p.sum()) / stream.n_events:.0%} ON" if stream.n_events else ""
+    size = f"{stream.width}x{stream.height} pixels{'' if stream.geometry_stated else ' (as far as events reach)'}"
+    return f"{stream.source}\n{size}, {stream.n_events:,} events in {seconds * 1e3:,.1f} ms{rate}{on}"
+
+
+def explanation(subject: str, question: str | None, chip: str) -> str:
+    """Return the unfolded number of a result folder, or the definition of a word of the output."""
+    if question is None:
+        from seneca_sim.report.terms import explain_term
+
+        if Path(subject).is_dir():
+            raise RequestError(f"what of {subject!r}? ask for a field, such as energy_uj or memory_bits:LAYER")
+        return explain_term(subject, load_chip(chip))
+    from seneca_sim.report.explain import explain, tree_text
+    from seneca_sim.report.result import load_result
+
+    result = load_result(subject)
+    return tree_text(explain(result, question), result.record.chip)

@@ -1,0 +1,285 @@
+"""The whole path: network and events in, energy, latency, memory and core counts out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seneca_sim.errors import RequestError
+from seneca_sim.request import DEFAULT_NETWORK, Engine, Goal, Noc, Order, Progress, Request, ResetRule
+from seneca_sim.sources import Sources, chip_of, mapping_of, network_of, sources_of, trace_of
+
+if TYPE_CHECKING:
+    from seneca_sim.activity.trace import Trace
+    from seneca_sim.chip import Chip
+    from seneca_sim.engine.counts import Counts
+    from seneca_sim.engine.programs import LayerPrograms
+    from seneca_sim.graph.network import Network
+    from seneca_sim.mapping.types import Mapping
+    from seneca_sim.report.record import Record, Run
+    from seneca_sim.report.result import Result
+
+__all__ = ["check_mapping", "rerun", "run_named", "simulate", "simulate_request", "write_mapping"]
+
+_LOG = logging.getLogger(__name__)
+
+
+def simulate(
+    network: str | Path | Network = DEFAULT_NETWORK,
+    *,
+    events: str | Path | None = None,
+    activity: str | Path | Trace | None = None,
+    chip: str | Path | Chip = "seneca",
+    set: Sequence[str] = (),
+    mapping: str | Path | Mapping | None = None,
+    goal: Goal = "balanced",
+    cores: int | None = None,
+    engine: Engine = "fast",
+    noc: Noc | None = None,
+    order: Order | None = None,
+    steps: int | None = None,
+    dt_us: float | None = None,
+    slice: str | int | None = None,
+    reset: ResetRule | None = None,
+    max_spikes: int | None = None,
+    numerics: str | None = None,
+    seed: int = 0,
+    warmup: int = 0,
+    progress: Progress | None = None,
+) -> Result:
+    """Run a network on a chip and return energy, latency, memory and cores; without arguments, the shipped example.
+
+    Parameters
+    ----------
+    network
+        Shipped network, network file, or a `Network`.
+    events, activity
+        What the network sees: a recording (the network runs on it), or activity (a stored trace, or densities to draw one from).
+    chip, set
+        Shipped chip or chip file, and changes to its constants such as ``core.npe.count=16``.
+    mapping, goal, cores
+        Mapping file or `Mapping`; without one, the goal of the automatic mapping and the most cores that it may use.
+    engine
+        ``fast`` and ``reference`` are cycle-level and equal, ``estimate`` is closed-form.
+    noc, order
+        ``mesh`` or ``ideal``, ``depth-first`` or ``conventional``; short for two constants of the chip.
+    steps, slice
+        Number of time steps, and the input of one: a time such as ``1000us``, or a number such as ``500events``.
+    dt_us, reset, max_spikes, numerics
+        What network files may leave open: neuron time step, reset rule, spikes per step, number types.
+    seed, warmup
+        Seed of what is drawn at random; first steps to leave out of latencies and intervals.
+    progress
+        Called with (stage, done, total).
+    """
+    choices = Request(
+        network, events, activity, chip, tuple(set), mapping, goal, cores, engine, noc, order, steps, dt_us,
+        slice, reset, max_spikes, numerics, seed, warmup,
+    )  # fmt: skip
+    return simulate_request(choices, progress)
+
+
+def simulate_request(request: Request, progress: Progress | None = None) -> Result:
+    """Run a request and return its result."""
+    return _simulated(request, sources_of(request), progress)
+
+
+def rerun(path: Path | str, progress: Progress | None = None) -> Result:
+    """Run a run file again; raises `RequestError` if an input is not what it was when the file was written."""
+    from seneca_sim.report.runfile import check_inputs, load_run_file
+
+    run_file = load_run_file(path)
+    request = Request.from_plain(run_file.arguments, str(path))
+    sources = sources_of(request, run_file.path.parent)
+    check_inputs(run_file, sources.files)
+    now = _versions()
+    for name, before in run_file.versions.items():
+        if before != now.get(name):
+            _LOG.warning(
+                "%s was written with %s %s, this is %s: bytes of results may differ", path, name, before, now.get(name)
+            )
+    return _simulated(request, sources, progress)
+
+
+def _simulated(request: Request, sources: Sources, progress: Progress | None) -> Result:
+    """Run a request on its located inputs."""
+    from seneca_sim.report.result import Result
+
+    planned = _planned(request, sources, progress)
+    counts = _counts(request.engine, planned, _stage(progress, request.engine))
+    return Result(_record(request, sources, planned, counts))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Planned:
+    """Everything that an engine needs."""
+
+    chip: Chip
+    network: Network
+    trace: Trace
+    mapping: Mapping
+    programs: tuple[LayerPrograms, ...]
+
+
+def _planned(request: Request, sources: Sources, progress: Progress | None) -> _Planned:
+    """Load chip and network, run the network, map it."""
+    from seneca_sim.engine.programs import network_programs
+
+    chip = chip_of(request, sources)
+    network = network_of(request, sources)
+    programs = network_programs(network, chip)
+    trace = trace_of(request, sources, network, _stage(progress, "network"))
+    if request.warmup >= trace.n_steps:
+        raise RequestError(
+            f"warmup of {request.warmup} leaves none of the run's {trace.n_steps} steps; run more or warm up less"
+        )
+    return _Planned(chip, network, trace, mapping_of(request, sources, network, chip, trace), programs)
+
+
+def _stage(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
+    """Return the progress function of one stage."""
+    return None if progress is None else lambda done, total: progress(name, done, total)
+
+
+def _counts(engine: Engine, planned: _Planned, progress: Callable[[int, int], None] | None) -> Counts:
+    """Run an engine."""
+    from seneca_sim.engine.programs import network_costs
+
+    costs = network_costs(planned.network, planned.chip, planned.programs)
+    run: Callable[..., Counts] = import_module(f"seneca_sim.engine.{engine}").run
+    return run(planned.network, planned.mapping, planned.trace, planned.chip.timing(), costs, progress)
+
+
+def _record(request: Request, sources: Sources, planned: _Planned, counts: Counts) -> Record:
+    """Gather what the result of a run follows from."""
+    from seneca_sim.report.memory import part_memory
+    from seneca_sim.report.record import Record, activity_totals, layer_facts
+
+    network, chip, mapping = planned.network, planned.chip, planned.mapping
+    return Record(
+        run=_run(request, sources, planned),
+        chip=chip,
+        layers=layer_facts(network, chip, planned.programs),
+        mapping=mapping,
+        memory=part_memory(network, chip, mapping),
+        activity=activity_totals(planned.trace),
+        counts=counts,
+    )
+
+
+def _run(request: Request, sources: Sources, planned: _Planned) -> Run:
+    """Return how the run was asked for."""
+    from seneca_sim.graph.neurons import SigmaDelta
+    from seneca_sim.report.record import Run
+
+    network, trace = planned.network, planned.trace
+    return Run(
+        request=request.plain(),
+        inputs=sources.files,
+        versions=_versions(),
+        network=network.name,
+        input=trace.description,
+        activity_source=trace.source,
+        mapping=f"automatic, {request.goal}" if request.mapping is None else str(_name(request.mapping)),
+        engine=request.engine,
+        seed=request.seed,
+        warmup=request.warmup,
+        step_us=_step_us(request, network),
+        classifies=network.task == "classification",
+        sigma_delta=any(isinstance(layer.neuron, SigmaDelta) for layer in network.layers),
+        assumptions=_assumptions(request, planned),
+    )
+
+
+def _name(mapping: object) -> str:
+    """Return what the report calls an explicit mapping."""
+    return Path(mapping).name if isinstance(mapping, str | Path) else "given as an object"
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of the packages that results depend on."""
+    from seneca_sim import __version__
+
+    return {"seneca_sim": __version__, **{name: version(name) for name in ("numba", "numpy")}}
+
+
+def _step_us(request: Request, network: Network) -> float | None:
+    """Return the input time of one step; None for frames and for slices by number of events."""
+    slice_us, slice_events = request.slicing()
+    if slice_events is not None or network.input_contract.representation == "frame":
+        return None
+    return float(slice_us or network.input_contract.slice_us)
+
+
+def _assumptions(request: Request, planned: _Planned) -> tuple[str, ...]:
+    """Return what was assumed: by the network's reader, about number types, about activity and time."""
+    from seneca_sim.engine.programs import priced_as
+
+    network, step_us = planned.network, _step_us(request, planned.network)
+    sentences = [*network.assumptions, *priced_as(network, planned.chip)]
+    if planned.trace.source == "synthetic":
+        sentences.append(f"activity is synthetic: {planned.trace.description}")
+    elif network.dt_us is not None and step_us is not None and step_us != network.dt_us:
+        sentences.append(f"slices of {step_us:g} us of input are fed as time steps of {network.dt_us:g} us")
+    if request.engine == "estimate":
+        sentences.append("times are closed-form estimates; the engines fast and reference simulate cycles")
+    return tuple(sentences)
+
+
+def run_named(network: str, arguments: dict[str, Any], output: Path | None, progress: Progress) -> Result:
+    """Run what the command line names: a network with arguments, or a run file; a bad output folder is refused first."""
+    from seneca_sim.report.files import check_writable
+    from seneca_sim.report.runfile import is_run_file
+
+    if output is not None:
+        check_writable(output)
+    request = Request(network=network, **arguments)
+    if not is_run_file(network):
+        return simulate_request(request, progress)
+    added = [name for name in request.plain() if name != "network"]
+    if added:
+        raise RequestError(f"{network} says how to run; change {', '.join(added)} in the file, or name a network")
+    return rerun(network, progress)
+
+
+def write_mapping(arguments: dict[str, Any], output: Path, progress: Progress) -> str:
+    """Map a network automatically, write the mapping file, and return what it holds in a sentence."""
+    from seneca_sim.mapping.file import save_mapping
+    from seneca_sim.report.files import check_writable
+
+    request = Request(**arguments)
+    check_writable(output.parent)
+    sources = sources_of(request)
+    chip, network = chip_of(request, sources), network_of(request, sources)
+    given = {"events", "activity"} & set(request.plain())
+    trace = trace_of(request, sources, network, _stage(progress, "network")) if given else None
+    mapping = mapping_of(request, sources, network, chip, trace)
+    save_mapping(network, mapping, output, f"{network.name} on {chip.name}: {request.goal}, {mapping.n_cores} cores")
+    return f"{output}: {_mapping_sentence(network, chip, mapping)}"
+
+
+def check_mapping(path: Path, network: str | None, **arguments: Any) -> str:
+    """Check a mapping file against its network and a chip, and return what it needs in a sentence."""
+    from seneca_sim.mapping.file import network_of_mapping
+
+    request = Request(network=network or network_of_mapping(path), mapping=path, **arguments)
+    sources = sources_of(request)
+    chip, loaded = chip_of(request, sources), network_of(request, sources)
+    return f"{path}: valid; {_mapping_sentence(loaded, chip, mapping_of(request, sources, loaded, chip, None))}"
+
+
+def _mapping_sentence(network: Network, chip: Chip, mapping: Mapping) -> str:
+    """Return cores and memory of a mapping in words."""
+    from seneca_sim.mapping.memory import core_memory
+
+    memory = core_memory(network, chip, mapping)
+    fullest = memory.cores.sum(axis=1).max() / chip.core.data_memory_bits.value
+    return (
+        f"{network.name} on {mapping.n_cores} cores of a {mapping.mesh[0]}x{mapping.mesh[1]} mesh, {len(mapping.parts)} parts, "
+        f"{memory.total_bits:,} bits ({memory.unique_bits:,} without replicas), fullest core {fullest:.0%} full"
+    )

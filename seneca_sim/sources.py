@@ -1,0 +1,205 @@
+"""Where the inputs of a run are, what they hold, and how they are loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seneca_sim.errors import RequestError
+from seneca_sim.report.files import sha256_of
+from seneca_sim.report.record import InputFile
+from seneca_sim.request import DEFAULT_EVENTS, Request
+from seneca_sim.shipped import shipped_folder
+from seneca_sim.yaml_positions import did_you_mean
+
+if TYPE_CHECKING:
+    from seneca_sim.activity.trace import Trace
+    from seneca_sim.chip import Chip
+    from seneca_sim.graph.network import Network
+    from seneca_sim.mapping.types import Mapping
+
+__all__ = ["Sources", "chip_of", "chip_overrides", "mapping_of", "network_of", "sources_of", "trace_of"]
+
+Advance = Callable[[int, int], None]
+"""Told how much of a stage is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The located inputs of a request, and what they hold."""
+
+    paths: dict[str, Path]
+    """File of each argument that names one."""
+    files: tuple[InputFile, ...]
+    """The same with their digests, as run files list them; paths as the user wrote them."""
+
+
+def sources_of(request: Request, beside: Path | None = None) -> Sources:
+    """Locate and hash the inputs of a request; relative paths start here or, failing that, in the folder `beside`."""
+    from seneca_sim.chip import load_chip
+
+    paths: dict[str, Path] = {}
+    files = []
+    for argument, value in _named_inputs(request).items():
+        paths[argument] = _located(argument, value, beside)
+        files.append(InputFile(argument, value, sha256_of(paths[argument])))
+    if isinstance(request.chip, str | Path):
+        path = _beside(Path(request.chip), beside)
+        paths["chip"] = path
+        resolved = load_chip(path).model_dump_json().encode()
+        files.append(InputFile("chip", str(request.chip), hashlib.sha256(resolved).hexdigest()))
+    return Sources(paths, tuple(files))
+
+
+def _named_inputs(request: Request) -> dict[str, str]:
+    """Return the inputs that are names or paths, as the user wrote them; shipped networks see the shipped recording."""
+    shipped = isinstance(request.network, str) and not Path(request.network).exists()
+    events = DEFAULT_EVENTS if request.default_events and shipped else request.events
+    inputs = {"network": request.network, "events": events, "activity": request.activity, "mapping": request.mapping}
+    return {argument: str(value) for argument, value in inputs.items() if isinstance(value, str | Path)}
+
+
+def _located(argument: str, value: str, beside: Path | None) -> Path:
+    """Return the file or folder that an argument names: a path, or the name of something that ships."""
+    path = _beside(Path(value), beside)
+    if path.exists():
+        return path
+    return _FINDERS[argument](value)
+
+
+def _beside(path: Path, folder: Path | None) -> Path:
+    """Return a relative path as seen from a folder if it is not there as seen from here."""
+    there = path if folder is None or path.is_absolute() else folder / path
+    return there if there.exists() and not path.exists() else path
+
+
+def _network_file(name: str) -> Path:
+    from seneca_sim.graph import find_network
+
+    return find_network(name)
+
+
+def _recording_file(name: str) -> Path:
+    from seneca_sim.events.stream import find_recording
+
+    path = find_recording(name)
+    if not path.exists():
+        raise RequestError(
+            f"events: there is no file {name!r}; give the path of a recording, or a name of `seneca-sim list recordings`"
+        )
+    return path
+
+
+def _activity_file(name: str) -> Path:
+    return _shipped(
+        "activities", name, {path.stem: path for path in shipped_folder("models").glob("activities/*.yaml")}
+    )
+
+
+def _mapping_file(name: str) -> Path:
+    return _shipped("mappings", name, {path.stem: path for path in shipped_folder("mappings").glob("*.yaml")})
+
+
+def _shipped(kind: str, name: str, known: dict[str, Path]) -> Path:
+    """Return the shipped file of a name."""
+    if name not in known:
+        guess = did_you_mean(name, known)
+        raise RequestError(
+            f"{name!r} is neither a file nor one of the shipped {kind}{guess or f' (seneca-sim list {kind})'}"
+        )
+    return known[name]
+
+
+_FINDERS: dict[str, Callable[[str], Path]] = {
+    "network": _network_file,
+    "events": _recording_file,
+    "activity": _activity_file,
+    "mapping": _mapping_file,
+}
+
+
+def chip_overrides(request: Request) -> list[str]:
+    """Return all changes to the chip: those of `set`, then what `noc` and `order` stand for."""
+    short = {"noc.kind": request.noc, "flow.order": request.order}
+    return [*request.set, *(f"{key}={value}" for key, value in short.items() if value is not None)]
+
+
+def chip_of(request: Request, sources: Sources) -> Chip:
+    """Return the chip of a request."""
+    from seneca_sim.chip import load_chip
+
+    chip = sources.paths["chip"] if isinstance(request.chip, str | Path) else request.chip
+    return load_chip(chip, chip_overrides(request))
+
+
+def network_of(request: Request, sources: Sources) -> Network:
+    """Return the network of a request, with what its file leaves open set by the user."""
+    options = {
+        name: value
+        for name in ("dt_us", "reset", "max_spikes", "numerics")
+        if (value := getattr(request, name)) is not None
+    }
+    if not isinstance(request.network, str | Path):
+        if options:
+            raise RequestError(f"{', '.join(options)} apply to network files; the network was given as an object")
+        return request.network
+    from seneca_sim.graph import load_network
+
+    return load_network(sources.paths["network"], **options)
+
+
+def trace_of(request: Request, sources: Sources, network: Network, advance: Advance | None) -> Trace:
+    """Return the activity of a request: the network run on a recording, or a stored or synthetic trace."""
+    if "events" in sources.paths:
+        from seneca_sim.activity import run_network
+        from seneca_sim.events.inputs import load_input
+
+        slice_us, slice_events = request.slicing()
+        fed = load_input(
+            network, sources.paths["events"], slice_us=slice_us, slice_events=slice_events, steps=request.steps
+        )
+        return run_network(network, fed, advance)
+    if request.slice is not None:
+        raise RequestError("slice cuts recordings; an activity has its steps already")
+    if request.activity is None:
+        raise RequestError(f"nothing for {network.name} to see: give events (a recording) or an activity")
+    if not isinstance(request.activity, str | Path):
+        return _given_trace(request.activity, network, request.steps)
+    from seneca_sim.activity import load_activity
+
+    return load_activity(network, sources.paths["activity"], steps=request.steps, seed=request.seed)
+
+
+def _given_trace(trace: Trace, network: Network, steps: int | None) -> Trace:
+    """Return a trace that was given as an object, if it fits the network."""
+    if steps is not None and steps != trace.n_steps:
+        raise RequestError(f"steps must be {trace.n_steps}, those of the trace that was given, not {steps}")
+    if len(trace.layers) != len(network.layers):
+        raise RequestError(f"the trace has {len(trace.layers)} layers, but {network.name} has {len(network.layers)}")
+    return trace
+
+
+def mapping_of(
+    request: Request,
+    sources: Sources,
+    network: Network,
+    chip: Chip,
+    trace: Trace | None,
+    advance: Advance | None = None,
+) -> Mapping:
+    """Return the mapping of a request, checked against network and chip."""
+    if request.mapping is None:
+        from seneca_sim.mapping.automatic import automatic_mapping
+
+        return automatic_mapping(network, chip, goal=request.goal, cores=request.cores, trace=trace, seed=request.seed)
+    from seneca_sim.mapping.file import load_mapping
+    from seneca_sim.mapping.validate import validate_mapping
+
+    mapping = request.mapping
+    if isinstance(mapping, str | Path):
+        mapping = load_mapping(sources.paths["mapping"], network, chip, seed=request.seed)
+    validate_mapping(network, chip, mapping)
+    return mapping
