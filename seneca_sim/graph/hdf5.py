@@ -148,6 +148,26 @@ class SafeGroup:
             )
         return [(self._decoded(name, source), self._decoded(name, target)) for source, target in entry[()]]
 
+    def attributes(self) -> dict[str, int | float | str | tuple[int, ...]]:
+        """Return all attributes: numbers, texts, and short lists of integers as tuples."""
+        if len(self.group.attrs) > MAX_ENTRIES:
+            raise FileFormatError(f"{self.where}: {len(self.group.attrs)} attributes, at most {MAX_ENTRIES} are read")
+        return {name: self._attribute(name) for name in self.group.attrs}
+
+    def _attribute(self, name: str) -> int | float | str | tuple[int, ...]:
+        stored = self.group.attrs.get_id(name)
+        shape, dtype = stored.shape, stored.dtype
+        if shape == () and self._is_text(stored):
+            return self._decoded(name, self.group.attrs[name])
+        if shape == () and dtype.kind in "iuf":
+            value: int | float = self.group.attrs[name].item()
+            return value
+        if len(shape) == 1 and shape[0] <= 16 and dtype.kind in "iu":
+            return tuple(int(number) for number in self.group.attrs[name])
+        raise FileFormatError(
+            f"{self.where}: the attribute {name!r} has type {dtype} and shape {shape}, expected a number or text"
+        )
+
     def is_text(self, name: str) -> bool:
         """Return whether an entry is one text."""
         entry = self._dataset(name)

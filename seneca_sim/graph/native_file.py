@@ -1,0 +1,274 @@
+"""The native file of a network, ``seneca_sim/1``: an HDF5 file of plain numbers and texts, safe to read from strangers.
+
+::
+
+    /                     format = "seneca_sim/1", name, task, dt_us (left out where no neuron depends on it)
+    /input_contract       representation, slice_us, swap_xy, flip_polarity
+    /default_precision    weight, state, event
+    /assumptions          0, 1, ...: sentences about what the file's maker assumed
+    /nodes/000000 ...     one group per node, in order: name, type, its fields; is_head; precision_weight, _state, _event
+    /links                integers (n, 4): number of the source node, of the target node, port, delay
+
+Everything is an attribute except `/links` and the fields of nodes that are arrays (weight, bias, scale, mask, threshold, ...),
+which are datasets. Types and fields are the dataclasses of `graph.nodes` and `graph.neurons`; a field that is left out
+has its default. Quantisation is in the arrays: an integer weight stands for ``scale * weight``. Numbers keep their type.
+The same graph gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from types import MappingProxyType, NoneType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from seneca_sim.errors import FileFormatError, GraphError
+from seneca_sim.graph.checks import check_node
+from seneca_sim.graph.graph import Graph, Link, node_order
+from seneca_sim.graph.hdf5 import SafeGroup, open_hdf5
+from seneca_sim.graph.network import InputContract, Precision
+from seneca_sim.graph.nodes import NODE_TYPES, Node
+
+__all__ = ["FORMAT", "graph_bytes", "load_graph", "save_graph"]
+
+FORMAT = "seneca_sim/1"
+Value = TypeVar("Value")
+_PRECISION = ("weight", "state", "event")
+
+
+def save_graph(graph: Graph, path: str | Path) -> None:
+    """Write a graph as a native file; raises `GraphError` if it has a node that could not be read again."""
+    Path(path).write_bytes(graph_bytes(graph))
+
+
+def graph_bytes(graph: Graph) -> bytes:
+    """Return the bytes of a graph's native file: equal graphs give equal bytes."""
+    import h5py
+
+    for name, node in graph.nodes.items():
+        check_node(f"{graph.name}: {name}", node)
+    node_order(graph)
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver=("earliest", "v110"), track_order=False) as file:
+        _set(file, {"format": FORMAT, "name": graph.name, "task": graph.task, "dt_us": graph.dt_us})
+        _set(file.create_group("input_contract"), _plain(graph.input_contract))
+        _set(file.create_group("default_precision"), _plain(graph.default_precision))
+        _set(file.create_group("assumptions"), {str(index): text for index, text in enumerate(graph.assumptions)})
+        nodes = file.create_group("nodes")
+        for index, name in enumerate(graph.nodes):
+            _write_node(nodes.create_group(f"{index:06d}"), graph, name)
+        number = {name: index for index, name in enumerate(graph.nodes)}
+        links = [(number[link.source], number[link.target], link.port, link.delay) for link in graph.links]
+        file.create_dataset("links", data=np.array(links, np.int32).reshape(-1, 4), track_times=False)
+    return buffer.getvalue()
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass."""
+    return {entry.name: getattr(value, entry.name) for entry in fields(value)}
+
+
+def _write_node(group: Any, graph: Graph, name: str) -> None:
+    """Write one node: scalars as attributes, arrays as datasets."""
+    node = graph.nodes[name]
+    values = _plain(node)
+    for field, value in values.items():
+        if isinstance(value, np.ndarray):
+            group.create_dataset(field, data=value.astype(value.dtype.newbyteorder("<")), track_times=False)
+    precision = graph.precision.get(name)
+    extra = {f"precision_{role}": getattr(precision, role) for role in _PRECISION} if precision else {}
+    scalars = {field: value for field, value in values.items() if not isinstance(value, np.ndarray)}
+    heads = {"is_head": 1} if name in graph.heads else {}
+    _set(group, {"name": name, "type": type(node).__name__, **scalars, **extra, **heads})
+
+
+def _set(group: Any, values: Mapping[str, Any]) -> None:
+    """Write attributes: texts of fixed length, 64-bit numbers; None is left out."""
+    import h5py
+
+    for name, value in values.items():
+        if isinstance(value, str):
+            text = value.encode()
+            if not text or b"\0" in text:
+                raise GraphError(
+                    f"{group.name}: {name} is {value!r}; a native file holds texts of at least one letter, without NUL"
+                )
+            group.attrs.create(name, text, dtype=h5py.string_dtype("utf-8", len(text)))
+        elif isinstance(value, float | np.floating):
+            group.attrs.create(name, float(value), dtype="<f8")
+        elif value is not None:
+            group.attrs.create(name, np.asarray(value, np.int64), dtype="<i8")
+
+
+def load_graph(path: str | Path) -> Graph:
+    """Read a native file; raises `FileFormatError` that names the entry which is not as it should be."""
+    with open_hdf5(Path(path)) as root:
+        return _read_graph(root)
+
+
+def _read_graph(root: SafeGroup) -> Graph:
+    """Return the graph of an open file."""
+    head = root.attributes()
+    if (stated := head.get("format")) != FORMAT:
+        raise FileFormatError(
+            f"{root.path}: the format is {stated!r}, this version reads {FORMAT!r}; use the version of "
+            "seneca_sim that wrote the file"
+        )
+    nodes: dict[str, Node] = {}
+    precision: dict[str, Precision] = {}
+    heads = set()
+    groups = root.child("nodes")
+    for key in sorted(groups.names()):
+        group = groups.child(key)
+        name, node = _read_node(group)
+        if name in nodes:
+            raise FileFormatError(f"{group.where}: there is a node {name!r} already; names must differ")
+        nodes[name] = node
+        values = group.attributes()
+        if any(f"precision_{role}" in values for role in _PRECISION):
+            roles = {role: values[f"precision_{role}"] for role in _PRECISION if f"precision_{role}" in values}
+            precision[name] = _build(group.where, Precision, roles)
+        if values.get("is_head"):
+            heads.add(name)
+    notes = root.child("assumptions").attributes()
+    contract = _build(f"{root.path}: /input_contract", InputContract, root.child("input_contract").attributes())
+    if contract.slice_us < 1:
+        raise FileFormatError(f"{root.path}: /input_contract: slice_us is {contract.slice_us}, expected at least 1")
+    return Graph(
+        _text(root, head, "name"),
+        MappingProxyType(nodes),
+        _read_links(root, list(nodes)),
+        _build(f"{root.path}: /default_precision", Precision, root.child("default_precision").attributes()),
+        MappingProxyType(precision),
+        frozenset(heads),
+        _time_step(root, head.get("dt_us")),
+        _task(root, head.get("task")),
+        contract,
+        tuple(str(notes[key]) for key in sorted(notes, key=lambda key: (len(key), key))),
+    )
+
+
+def _text(group: SafeGroup, values: Mapping[str, Any], name: str) -> str:
+    """Return an attribute that must be a text."""
+    value = values.get(name)
+    if not isinstance(value, str):
+        raise FileFormatError(f"{group.where}: the attribute {name!r} is {value!r}, expected a text")
+    return value
+
+
+def _time_step(root: SafeGroup, dt_us: object) -> float | None:
+    if dt_us is None:
+        return None
+    if not isinstance(dt_us, int | float) or not 0 < dt_us < float("inf"):
+        raise FileFormatError(f"{root.path}: dt_us is {dt_us!r}, expected a positive time in microseconds")
+    return float(dt_us)
+
+
+def _task(root: SafeGroup, task: object) -> Literal["classification", "other"]:
+    if task not in ("classification", "other"):
+        raise FileFormatError(f"{root.path}: task is {task!r}, expected 'classification' or 'other'")
+    return task
+
+
+def _read_links(root: SafeGroup, names: list[str]) -> tuple[Link, ...]:
+    """Return the links, whose numbers must name nodes."""
+    table = root.array("links")
+    if table.ndim != 2 or table.shape[1] != 4 or table.dtype.kind not in "iu":
+        raise FileFormatError(
+            f"{root.path}: /links has type {table.dtype} and shape {table.shape}, expected integers (n, 4)"
+        )
+    links = []
+    for row, (source, target, port, delay) in enumerate(table.tolist()):
+        if not (0 <= source < len(names) and 0 <= target < len(names)):
+            raise FileFormatError(
+                f"{root.path}: /links: link {row} joins nodes {source} and {target}, the file has nodes 0 to {len(names) - 1}"
+            )
+        links.append(Link(names[source], names[target], port, delay))
+    return tuple(links)
+
+
+def _read_node(group: SafeGroup) -> tuple[str, Node]:
+    """Return the name of a node, and the node."""
+    values: dict[str, Any] = group.attributes()
+    name, kind = _text(group, values, "name"), _text(group, values, "type")
+    if kind not in NODE_TYPES:
+        raise FileFormatError(
+            f"{group.where}: {name}: there is no node type {kind!r}; known are {', '.join(NODE_TYPES)}"
+        )
+    own = {
+        key: value
+        for key, value in values.items()
+        if key not in ("name", "type", "is_head") and not key.startswith("precision_")
+    }
+    own |= {key: group.array(key) for key in group.names()}
+    return name, _build(f"{group.where}: {name}", NODE_TYPES[kind], own)
+
+
+def _build(where: str, kind: type[Value], values: Mapping[str, Any]) -> Value:
+    """Return a dataclass from stored values, each checked against the annotation of its field."""
+    hints = get_type_hints(kind)
+    known = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise FileFormatError(
+                f"{where}: {kind.__name__} has no field {name!r}; known are {', '.join(known) or 'none'}"
+            )
+    for name, entry in known.items():
+        if name not in values and entry.default is MISSING and entry.default_factory is MISSING:
+            raise FileFormatError(f"{where}: {kind.__name__} needs the field {name!r}; the file is incomplete")
+    return kind(**{name: _fitted(f"{where}: {name}", hints[name], value) for name, value in values.items()})
+
+
+def _fitted(where: str, hint: Any, value: Any) -> Any:
+    """Return a stored value as its annotation says: integers may stand for floats and bools."""
+    choices = get_args(hint) if get_origin(hint) not in (None, tuple, np.ndarray, Literal) else (hint,)
+    for choice in choices:
+        if choice is NoneType:
+            continue
+        if get_origin(choice) is Literal:
+            if value in get_args(choice):
+                return value
+        elif get_origin(choice) is np.ndarray:
+            if isinstance(value, np.ndarray):
+                return _fitted_array(where, choice, value)
+        elif get_origin(choice) is tuple:
+            length = len(value) if isinstance(value, tuple) else -1
+            if length >= 0 and (Ellipsis in get_args(choice) or length == len(get_args(choice))):
+                return value
+        elif choice is bool and value in (0, 1):
+            return bool(value)
+        elif choice is int and isinstance(value, int):
+            return value
+        elif choice is float and isinstance(value, int | float):
+            return float(value)
+    expected = ", ".join(str(option) for option in get_args(hint)) if get_origin(hint) is Literal else _named(hint)
+    shown = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else repr(value)
+    raise FileFormatError(f"{where} is {shown}, expected {expected}")
+
+
+def _fitted_array(where: str, hint: Any, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return an array of the annotated type; floats of any width are equal."""
+    (wanted,) = get_args(get_args(hint)[1])
+    if wanted is np.bool_ and value.dtype != np.bool_:
+        raise FileFormatError(f"{where} is an array of {value.dtype}, expected bool")
+    if wanted is np.float64:
+        if value.dtype.kind not in "iuf":
+            raise FileFormatError(f"{where} is an array of {value.dtype}, expected float64")
+        return value.astype(np.float64)
+    return value
+
+
+def _named(hint: Any) -> str:
+    """Return an annotation in words."""
+    options = get_args(hint) if get_origin(hint) not in (None, tuple, np.ndarray) else (hint,)
+    words = {int: "an integer", float: "a number", bool: "0 or 1", str: "a text"}
+    names = [
+        words.get(option) or ("an array" if get_origin(option) is np.ndarray else "integers")
+        for option in options
+        if option is not NoneType
+    ]
+    return " or ".join(dict.fromkeys(names))
