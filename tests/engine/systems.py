@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Table
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from seneca_sim.engine.reference.system import Entry, System
 from seneca_sim.graph.network import Edge, Layer, Network
 from seneca_sim.graph.neurons import Identity
 from seneca_sim.mapping.types import Mapping, Part
+from tests.engine.invariants import check_all
 
 Event = tuple[int, int, int, int]
 """(step, row, column, channel)"""
@@ -65,15 +66,13 @@ class Case:
     mesh: tuple[int, int] = (1, 1)
     host_rows: tuple[int, ...] = (0,)
     costs: Costs | None = None
-    changes: dict[str, object] = field(default_factory=dict)
 
     def with_timing(self, **changes: object) -> Case:
         """Return the case with other timing parameters."""
         return replace(self, timing=replace(self.timing, **changes))  # type: ignore[arg-type]
 
-    def system(self, shuffle: int | None = None) -> System:
-        """Return the system, ready to run."""
-        network = Network("case", self.layers)
+    def inputs(self) -> tuple[Network, Mapping, Trace, Timing, Costs]:
+        """Return what an engine needs."""
         columns, rows = self.mesh
         place = tuple((x, y) for y in range(rows) for x in range(columns))
         mapping = Mapping("case", self.parts, self.mesh, place, self.host_rows)
@@ -84,11 +83,21 @@ class Case:
         edges = sum(len(layer.edges) for layer in self.layers)
         trace = Trace(traces, "synthetic", np.zeros((self.steps, edges), np.int64))
         costs = self.costs or Costs(TASK.layers * len(self.layers), TASK.edges * edges)
-        return System(network, mapping, trace, self.timing, costs, shuffle=shuffle)
+        return Network("case", self.layers), mapping, trace, self.timing, costs
+
+    def system(self, shuffle: int | None = None) -> System:
+        """Return the system, ready to run."""
+        return System(*self.inputs(), shuffle=shuffle)
 
     def run(self, shuffle: int | None = None) -> Counts:
         """Return the counts of a run."""
         return self.system(shuffle).run()
+
+    def checked(self) -> Counts:
+        """Return the counts of a run that keeps every invariant."""
+        counts = self.run()
+        check_all(*self.inputs(), counts)
+        return counts
 
 
 def walked(case: Case) -> tuple[Counts, dict[str, list[str]]]:

@@ -529,3 +529,33 @@ def test_a_multicast_goes_on_branch_by_branch_and_waits_for_the_slowest() -> Non
     ]
     assert counts.host.tolist() == [[7, 21, 28, 3, 0, 0]]
     assert counts.steps.tolist() == [[0, 0, -1, -1, 89]]
+
+
+CONGESTED = Case(
+    layers=(source(1, 3), layer("out", (1, 1, 3), conv(0, kernel=1), is_output=True)),
+    parts=(Part(1, 0, (0, 1), (0, 1), (0, 3), state_rows=1),),
+    events={1: [(0, 0, 0, 0), (0, 0, 1, 0), (0, 0, 2, 0)]},
+).with_timing(event_fifo=1, router_cycles=10, buffer_flits=2)
+"""A slow router whose buffers hold one packet, and an event FIFO for one value."""
+
+
+def test_a_value_keeps_its_room_until_its_packet_is_in_the_network() -> None:
+    counts, lines = walked(CONGESTED)
+    # The router lets packets go at 33, 46 and 59, two cycles each: the outbox is full before 35, before 48 and before 61.
+    assert lines["core 0 riscv"] == table("""
+        12-13 decode token 0
+        13-14 fire (0, 0)
+        19-22 send values (0, 0)
+        22-24 inject packet (0, 0)
+        24-25 fire (0, 1)
+        30-33 send values (0, 1)
+        35-37 inject packet (0, 1)
+        37-38 fire (0, 2)
+        43-46 send values (0, 2)
+        48-50 inject packet (0, 2)
+        50-51 send token 0
+        61-62 inject token 0
+    """)
+    assert counts.makespan == 73
+    assert states(counts, 0) == {"busy": 21, "network": 14, "event_room": 10, "input": 17, "idle": 11}
+    assert counts.steps.tolist() == [[0, 0, 35, 61, 73]]
