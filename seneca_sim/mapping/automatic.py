@@ -36,7 +36,7 @@ def automatic_mapping(
     """Return a valid mapping for a goal of `GOALS`.
 
     Loads and traffic are those of the trace, or of dense maps without one. `cores` is the most cores to use; without it,
-    `balanced` and `energy` take the whole mesh if the chip states one, else as many as the layers need on cores of their own.
+    `balanced` takes the whole mesh if the chip states one, else as many as the layers need on cores of their own.
 
     Raises
     ------

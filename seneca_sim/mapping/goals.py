@@ -221,7 +221,6 @@ def _doubled(splits: LayerSplits) -> Iterator[Split | None]:
 def _energy(task: Task) -> list[Draft]:
     """Cut each layer as it costs least energy; let layers share cores only if there are too few."""
     layers = _layer_splits(task, {})
-    cores = _budget(task, layers)
     control_pj = price_table(task.chip)["riscv.busy_cycle"].pj
     chosen = []
     for layer in layers:
@@ -231,10 +230,10 @@ def _energy(task: Task) -> list[Draft]:
         ]
         chosen.append(min(costs, key=lambda cost: cost[:2])[2])
     apart = Allocation(tuple(chosen), tuple(range(sum(split.n_parts for split in chosen))))
-    if apart.n_cores <= cores:
+    if task.cores is None or apart.n_cores <= task.cores:
         return _drafts(apart)
     shared = packed(tuple(chosen), UNLIMITED, task.limit)
-    return _drafts(shared) if shared.n_cores <= cores else _fewest_cores(task)
+    return _drafts(shared) if shared.n_cores <= task.cores else _fewest_cores(task)
 
 
 def _lane_pj(task: Task, number: int) -> float:

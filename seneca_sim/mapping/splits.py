@@ -142,13 +142,13 @@ class LayerSplits:
 
     @cached_property
     def choices(self) -> tuple[_Choice, ...]:
-        """Cuts along whole chunks; finer ones only if no part of one chunk fits. Fewest ranges first."""
+        """Cuts along whole chunks; finer ones only if one chunk of all rows does not fit. Fewest ranges first."""
         units = -(-self.cost.channels // self.cost.chunk)
         found = [
             self._choice(even_ranges(self.cost.channels, -(-units // size), self.cost.chunk))
             for size in sorted({-(-units // number) for number in range(1, units + 1)}, reverse=True)
         ]
-        if np.isinf(np.diagonal(found[-1].fitting)).any():
+        if np.isinf(found[-1].fitting[0, -1]):
             channels = self.cost.channels
             finer = sorted({-(-channels // size) for size in range(1, self.cost.chunk)} - {len(found[-1].channels)})
             found += [
