@@ -553,6 +553,7 @@ def _cores(plan: Plan) -> NDArray[np.void]:
             parts_at=plan.table.add(mine),
             n_parts=len(mine),
             unfinished=len(mine),
+            replays=any(plan.parts[number].replay >= 0 for number in mine),
         )
     return table
 

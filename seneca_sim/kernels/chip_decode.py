@@ -23,6 +23,7 @@ from seneca_sim.kernels.chip_machine import (
     part_times_at,
     queue_at,
     settings_of,
+    state_at,
     touched_at,
 )
 from seneca_sim.kernels.chip_network import CREDIT, EVENTS, FREE_QUEUE, TOKEN, release_packet
@@ -437,6 +438,25 @@ def flush(m: int, core: int, part: int, now: int, step: int) -> int:
 
 
 @kernel
+def go_on(m: int, core: int, feed: int, end: int) -> int:
+    """Do the jobs that follow within one packet and inlet, as long as nothing else can become possible before them.
+
+    Frontiers move with first jobs only; `limit` is the cycle up to which sending and firing surely stay impossible. Return
+    the end of the last job.
+    """
+    unit = core_at(m, core)
+    while end < unit.limit and unit.started == 2:
+        free = slot_free_at(m, core)
+        if free > end:
+            if free >= unit.limit or unit.replays:
+                return end
+            state_at(m, core * 7 + 3).cycles += free - end
+            end = free
+        end = convolve(m, core, feed, end, 0)
+    return end
+
+
+@kernel
 def decode(m: int, core: int, now: int, exact: bool) -> int:
     """Do one decode job; return its end, NOTHING if none is possible, UNSURE if a packet may still arrive by now."""
     unit, settings = core_at(m, core), settings_of(m)
@@ -487,4 +507,6 @@ def decode(m: int, core: int, now: int, exact: bool) -> int:
     unit.fresh_packet = 0
     if first:
         note_first(m, feed_number, packet, now)
+    elif not (inlet.masked or (inlet.dense and settings.step_groups)):
+        end = go_on(m, core, feed_number, end)
     return end

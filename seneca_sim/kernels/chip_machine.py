@@ -90,7 +90,7 @@ CORE = _record(
     "node parts_at n_parts job_end idle idle_state idle_since wake lc_free lc_busy eg_free"
     " tasks oldest_task tasks_max room room_max record_head record_tail record_shrink head_since"
     " outbox outbox_values loop_packet loop_visible queue_head queue_count flits flits_max input_room"
-    " blocked retry source packet feed feeds_left started fresh_packet neuron_row neuron_column value fresh_scope pending_credits unfinished"
+    " blocked retry source packet feed feeds_left started fresh_packet neuron_row neuron_column value fresh_scope pending_credits unfinished limit replays"
 )
 """A core: its RISC-V, loop controller, event generator and FIFOs."""
 

@@ -480,6 +480,11 @@ def next_job(m: int, core: int, now: int, exact: bool) -> int:
         end = try_fire(m, core, look(m, index), now)
         if end != NOTHING:
             return end
+    unit.limit = 0
+    if unit.outbox < 0 and unit.blocked & ~BLOCKED_CREDIT == 0:
+        unit.limit = unit.retry
+        if unit.record_head >= 0:
+            unit.limit = min(unit.limit, record_at(m, unit.record_head).visible)
     end = decode(m, core, now, exact)
     if end != NOTHING:
         return end
