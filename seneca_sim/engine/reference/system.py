@@ -82,7 +82,9 @@ class System:
         self.host = Host(self, outlets)
         self.n_output_parts = sum(part.layer.is_output for part in self.parts)
         if not self.n_output_parts:
-            raise GraphError(f"network {network.name!r} has no output layer, so no step would ever end; mark one as output")
+            raise GraphError(
+                f"network {network.name!r} has no output layer, so no step would ever end; mark one as output"
+            )
 
     def run(self) -> Counts:
         """Run to the end and return the counts."""
