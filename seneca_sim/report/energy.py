@@ -78,7 +78,7 @@ def powered_time(record: Record) -> PoweredTime:
             free_cores += 1
     mapped = np.unique(core_of_part)
     waiting = np.zeros((steps, len(counts.cores)), dtype=np.int64)
-    waiting[:, mapped] = shares(counts.makespan - counts.cores[mapped, _BUSY], slices).T
+    waiting[:, mapped] = shares(max(counts.makespan, int(ends[-1])) - counts.cores[mapped, _BUSY], slices).T
     return PoweredTime(int(ends[-1]), static_parts, free_cores * slices, waiting)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from seneca_sim.engine.counts import INLET_COUNTERS, PART_COUNTERS
 from seneca_sim.mapping.types import Part
 from seneca_sim.report.columns import MEMORY_KINDS
@@ -44,11 +47,12 @@ class Leaf:
 
 def energy_leaves(record: Record, energy: Energy, steps: slice) -> Iterator[Leaf]:
     """Yield the leaves of the energy of some steps in µJ, layer after layer, what is unassigned last."""
+    totals = _Totals(record, energy, steps)
     for number, facts in enumerate(record.layers):
         for charge in energy.charges:
-            yield from _charged(facts.name, charge, _layer_count(record, energy, charge, number, steps))
+            yield from _charged(facts.name, charge, totals.of_layer(charge, number))
     for charge in energy.charges:
-        yield from _charged(UNASSIGNED, charge, _unassigned_count(record, energy, charge, steps))
+        yield from _charged(UNASSIGNED, charge, totals.of_none(charge))
 
 
 def _charged(layer: str, charge: Charge, count: int) -> Iterator[Leaf]:
@@ -58,34 +62,53 @@ def _charged(layer: str, charge: Charge, count: int) -> Iterator[Leaf]:
         yield Leaf(layer, charge.component, charge.thing, amount, price, "pJ", charge.formula, charge.constants, 1e-6)
 
 
-def _layer_count(record: Record, energy: Energy, charge: Charge, layer: int, steps: slice) -> int:
-    """Return how often a charge was counted for a layer."""
-    parts, counts = record.layer_of_part() == layer, record.counts
-    match charge.table:
-        case "part" if charge.owner == layer:
-            return int(counts.parts[steps][:, parts, PART_COUNTERS.index(charge.counter)].sum())
-        case "inlet" if record.layer_of_edge()[charge.owner] == layer:
-            of_edge = record.inlets()[1] == charge.owner
-            return int(counts.inlets[steps][:, of_edge, INLET_COUNTERS.index(charge.counter)].sum())
-        case "host" if record.host_layer == layer:
-            return int(counts.host[steps][:, HOST_COUNTERS.index(charge.counter)].sum())
-        case "static":
-            return int(energy.powered.static_parts[steps][:, parts].sum())
-        case _:
-            return 0
+class _Totals:
+    """How often each charge was counted in some steps, for each layer and for none."""
+
+    def __init__(self, record: Record, energy: Energy, steps: slice) -> None:
+        counts, powered = record.counts, energy.powered
+        of_part = record.layer_of_part()
+        self.layer_of_edge = record.layer_of_edge()
+        self.sender = record.host_layer
+        self.parts = _summed(counts.parts[steps].sum(axis=0), of_part, len(record.layers))
+        self.inlets = _summed(counts.inlets[steps].sum(axis=0), record.inlets()[1], len(self.layer_of_edge))
+        self.static = _summed(powered.static_parts[steps].sum(axis=0), of_part, len(record.layers))
+        self.host = counts.host[steps].sum(axis=0)
+        self.free = powered.static_free[steps].sum()
+        self.waiting = powered.waiting[steps].sum()
+
+    def of_layer(self, charge: Charge, layer: int) -> int:
+        """Return how often a charge was counted for a layer."""
+        match charge.table:
+            case "part" if charge.owner == layer:
+                return int(self.parts[layer, PART_COUNTERS.index(charge.counter)])
+            case "inlet" if self.layer_of_edge[charge.owner] == layer:
+                return int(self.inlets[charge.owner, INLET_COUNTERS.index(charge.counter)])
+            case "host" if self.sender == layer:
+                return int(self.host[HOST_COUNTERS.index(charge.counter)])
+            case "static":
+                return int(self.static[layer])
+            case _:
+                return 0
+
+    def of_none(self, charge: Charge) -> int:
+        """Return how often a charge was counted for no layer."""
+        match charge.table:
+            case "host" if self.sender is None:
+                return int(self.host[HOST_COUNTERS.index(charge.counter)])
+            case "static":
+                return int(self.free)
+            case "waiting":
+                return int(self.waiting)
+            case _:
+                return 0
 
 
-def _unassigned_count(record: Record, energy: Energy, charge: Charge, steps: slice) -> int:
-    """Return how often a charge was counted for no layer."""
-    match charge.table:
-        case "host" if record.host_layer is None:
-            return int(record.counts.host[steps][:, HOST_COUNTERS.index(charge.counter)].sum())
-        case "static":
-            return int(energy.powered.static_free[steps].sum())
-        case "waiting":
-            return int(energy.powered.waiting[steps].sum())
-        case _:
-            return 0
+def _summed(counts: NDArray[np.int64], owners: NDArray[np.int64], n_owners: int) -> NDArray[np.int64]:
+    """Sum the rows of counts over their owners, (owners, ...)."""
+    totals = np.zeros((n_owners, *counts.shape[1:]), dtype=np.int64)
+    np.add.at(totals, owners, counts)
+    return totals
 
 
 def memory_leaves(record: Record) -> Iterator[Leaf]:

@@ -23,9 +23,7 @@ def plot_breakdown(result: Result, ax: Axes | None = None, *, by: Literal["layer
     left = [0.0] * len(names)
     for component, colour in zip(COMPONENTS, _COLOURS, strict=True):
         widths = [float(value) for value in table[f"energy_{component}_uj"]]
-        axes.barh(
-            names, widths, left=left, color=colour, edgecolor="white", linewidth=0.5, label=component.replace("_", " ")
-        )
+        axes.barh(names, widths, left=left, color=colour, label=component.replace("_", " "))
         left = [start + width for start, width in zip(left, widths, strict=True)]
     axes.invert_yaxis()
     axes.set_xlabel("energy (µJ)")
@@ -51,6 +49,7 @@ def plot_timeline(result: Result, ax: Axes | None = None) -> Axes:
         label="first job to last row",
     )
     axes.plot(table["first_output_us"], names, "D", color=_COLOURS[4], markersize=5, label="first packet")
+    axes.set_xlim(left=min(0.0, float(start.min())))
     axes.invert_yaxis()
     axes.set_xlabel("time after the step's first flit (µs), mean over steps")
     axes.set_ylabel("layer")

@@ -61,7 +61,7 @@ def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "energy", f"{_si(summary['energy_uj'], 'J')} ({_si(summary['energy_uj_per_step'], 'J')} per step{per_sop})"
     yield "latency", _latency(summary)
     if summary["mean_power_mw"] is not None:
-        yield "power", f"{summary['mean_power_mw']:.3g} mW on average"
+        yield "power", f"{with_prefix(summary['mean_power_mw'] * 1e-3, 'W')} on average"
     yield "work", f"{summary['sops']:,} SOPs, {summary['events']:,} events in {summary['steps']} steps"
     kinds = ", ".join(
         f"{kind.replace('_', ' ')} {_bits(summary['memory_by_kind_bits'][kind])}"
