@@ -28,7 +28,6 @@ TOP_KEYS = ("format", "network", "mesh", "host_rows", "places", "layers")
 PART_KEYS = ("core", "channels", "rows", "columns", "state_rows")
 CSV_COLUMNS = ("layer", "core", "channels", "rows", "columns")
 _RANGE = re.compile(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?")
-_PLACE = re.compile(r"\s*(\d{1,9})\s*,\s*(\d{1,9})\s*")
 
 
 def mapping_text(network: Network, mapping: Mapping, note: str = "") -> str:
@@ -41,7 +40,7 @@ def mapping_text(network: Network, mapping: Mapping, note: str = "") -> str:
         f"host_rows: [{', '.join(map(str, mapping.host_rows))}]  # mesh row of each input layer; output leaves at the first",
         "places:  # core: column, row of the mesh",
     ]
-    lines += [f"  {core}: {x},{y}" for core, (x, y) in enumerate(mapping.place)]
+    lines += [f"  {core}: [{x}, {y}]" for core, (x, y) in enumerate(mapping.place)]
     lines.append("layers:  # ranges name first and last; rows and columns after fused pooling, state rows before it")
     for number, layer in enumerate(network.layers):
         parts = [part for part in mapping.parts if part.layer == number]
@@ -260,16 +259,17 @@ class _YamlReader:
     def places(self, value: object) -> None:
         """Note where cores are."""
         if not isinstance(value, dict):
-            self.object_to(("places",), f"expected cores with their places, such as 0: 2,1, got {shown(value)}")
+            self.object_to(("places",), f"expected cores with their places, such as 0: [2, 1], got {shown(value)}")
             return
         for key, place in value.items():
             path = ("places", key)
             if not re.fullmatch(r"\d{1,9}", key):
                 self.object_to(path, f"expected the number of a core, got {key!r}", at_key=True)
-            elif (found := _PLACE.fullmatch(str(place))) is None:
-                self.object_to(path, f"expected column,row of the mesh, such as 2,1, got {shown(place)}")
-            else:
-                self.draft.places[int(key)] = (int(found[1]), int(found[2]))
+                continue
+            if not isinstance(place, list) or len(place) != 2:
+                self.object_to(path, f"expected [column, row] of the mesh, such as [2, 1], got {shown(place)}")
+                place = [0, 0]
+            self.draft.places[int(key)] = (self.number(place[0], (*path, 0)), self.number(place[1], (*path, 1)))
 
     def layer(self, number: int, network: Network, value: object, path: KeyPath) -> None:
         """Note the parts of a layer."""
@@ -326,6 +326,9 @@ def _read_csv(path: Path, network: Network) -> _Draft:
     for line in reader:
         where = f"{path.name}:{reader.line_num}:1"
         name = line["layer"]
+        if "more" in line:
+            draft.findings.append(f"{where}: expected {len(heading)} cells, got {len(heading) + len(line['more'])}")
+            continue
         if name not in names:
             draft.findings.append(f"{where}: layer: unknown layer {name!r}{did_you_mean(name, names)}")
             continue
