@@ -85,6 +85,15 @@ def _period_is_used(period: int, pipelined: bool) -> str | None:
     return f"a period of {period} cycles has no effect while flow.pipelined is false; set it to 0 or pipeline the steps"
 
 
+def _steps_overlap(period: int, barrier: str) -> str | None:
+    if period == 0 or barrier != "global":
+        return None
+    return (
+        f"steps of a global barrier do not overlap, so an arrival period of {period} cycles has no meaning; "
+        "set it to 0 or flow.barrier to layer"
+    )
+
+
 def _total_fits_parts(total: float, npe: float, memory: float, loop: float, event: float) -> str | None:
     shared = (loop + event) / PUBLISHED_LANES
     parts = npe + memory + shared
@@ -108,6 +117,7 @@ RULES = (
     Rule(("core.loop_controller.enabled", "core.npe.enabled"), _needs_lanes("the loop controller")),
     Rule(("core.event_generator.enabled", "core.npe.enabled"), _needs_lanes("the event generator")),
     Rule(("flow.period", "flow.pipelined"), _period_is_used),
+    Rule(("flow.period", "flow.barrier"), _steps_overlap),
     *(
         Rule(
             tuple(f"instructions.{name}.{part}_pj" for part in ("total", "npe", "memory", "loop", "event")),

@@ -172,6 +172,11 @@ BROKEN = {
         "my.yaml:2:93: core.event_generator.enabled: the event generator serves the lanes, but core.npe.enabled is false; "
         "switch it off too",
     ),
+    "period with a global barrier": (
+        "extends: seneca\nflow: {barrier: global, period: 100}\n",
+        "my.yaml:2:33: flow.period: steps of a global barrier do not overlap, so an arrival period of 100 cycles has no meaning; "
+        "set it to 0 or flow.barrier to layer",
+    ),
     "period without pipelining": (
         "extends: seneca\nflow: {period: 100, pipelined: false}\n",
         "my.yaml:2:16: flow.period: a period of 100 cycles has no effect while flow.pipelined is false; "
