@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,11 +147,9 @@ def _stage(progress: Progress | None, name: str) -> Callable[[int, int], None] |
 
 def _counts(engine: Engine, planned: _Planned, progress: Callable[[int, int], None] | None) -> Counts:
     """Run an engine."""
-    from seneca_sim.engine.programs import network_costs
+    from seneca_sim.engine import simulate
 
-    costs = network_costs(planned.network, planned.chip, planned.programs)
-    run: Callable[..., Counts] = import_module(f"seneca_sim.engine.{engine}").run
-    return run(planned.network, planned.mapping, planned.trace, planned.chip.timing(), costs, progress)
+    return simulate(planned.network, planned.mapping, planned.trace, planned.chip, engine, progress)
 
 
 def _record(request: Request, sources: Sources, planned: _Planned, counts: Counts) -> Record:

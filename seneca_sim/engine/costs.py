@@ -1,16 +1,17 @@
-"""What the chip's programs cost a network: cycles and sizes per layer and per edge, shared by both engines."""
+"""What the chip's programs cost a network: cycles and sizes per layer and per edge, shared by all engines."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from seneca_sim.chip.description import Chip
 from seneca_sim.chip.number_types import bits_of
-from seneca_sim.chip.programs import Program, fire_programs, integrate_program
-from seneca_sim.graph.network import Edge, Layer, Network, Precision
+from seneca_sim.chip.programs import FirePrograms
+from seneca_sim.engine.programs import network_programs
+from seneca_sim.graph.network import Layer, Network
 from seneca_sim.graph.neurons import Relu, SigmaDelta, ThresholdRelu
 
 __all__ = [
@@ -19,9 +20,7 @@ __all__ = [
     "Evaluate",
     "LayerCosts",
     "costs_of",
-    "edge_program",
     "evaluate_rule",
-    "layer_programs",
 ]
 
 Evaluate = Literal["always", "touched", "touched_later"]
@@ -93,26 +92,11 @@ def evaluate_rule(layer: Layer) -> Evaluate:
             return "always"
 
 
-def layer_programs(layer: Layer, chip: Chip) -> tuple[Program, Program | None, Program]:
-    """Return the update, window and emit programs that fire a layer."""
-    neuron = layer.neuron
-    options = {entry.name: getattr(neuron, entry.name) for entry in fields(neuron)} if neuron is not None else {}
-    options["bias"] = layer.bias is not None and bool(np.any(np.asarray(layer.bias) != 0))
-    programs = fire_programs(chip, type(neuron).__name__, options, layer.precision, layer.pool is not None)
-    return programs.update, programs.pool, programs.emit
-
-
-def edge_program(network: Network, layer: Layer, edge: Edge, chip: Chip) -> Program:
-    """Return the program that integrates a full group through an edge."""
-    source = network.layers[edge.source].precision
-    types = Precision(layer.precision.weight, layer.precision.state, source.event)
-    return integrate_program(chip, types, chip.timing().group_size, edge.kind != "add")
-
-
 def costs_of(network: Network, chip: Chip) -> Costs:
     """Return what the programs of a chip cost a network.
 
     >>> from seneca_sim.chip import load_chip
+    >>> from seneca_sim.graph.network import Edge
     >>> from seneca_sim.graph.neurons import Relu
     >>> edge = Edge("e", 0, "conv", np.ones((4, 2, 3, 3), np.float32))
     >>> layers = Layer("in", None, (2, 8, 8)), Layer("relu", Relu(), (4, 6, 6), (edge,))
@@ -120,15 +104,22 @@ def costs_of(network: Network, chip: Chip) -> Costs:
     >>> costs.layers[1].neurons_per_chunk, costs.layers[1].evaluate, costs.layers[1].value_bits, costs.edges
     (8, 'touched', 16, (EdgeCosts(neurons_per_chunk=8, chunk_cycles=42),))
     """
-    layers = []
-    for layer in network.layers:
-        value_bits = bits_of(chip, "event", layer.precision.event)
-        if layer.is_input:
-            layers.append(LayerCosts(value_bits=value_bits))
-            continue
-        update, pool, emit = layer_programs(layer, chip)
-        pool_cycles = 0 if pool is None else pool.cycles
-        rule = evaluate_rule(layer)
-        layers.append(LayerCosts(update.neurons_per_chunk, update.cycles, pool_cycles, emit.cycles, rule, value_bits))
-    programs = [edge_program(network, layer, edge, chip) for layer in network.layers for edge in layer.edges]
-    return Costs(tuple(layers), tuple(EdgeCosts(program.neurons_per_chunk, program.cycles) for program in programs))
+    programs = network_programs(network, chip)
+    layers = (_layer_costs(layer, own.fire, chip) for layer, own in zip(network.layers, programs, strict=True))
+    edges = (EdgeCosts(program.neurons_per_chunk, program.cycles) for own in programs for program in own.integrate)
+    return Costs(tuple(layers), tuple(edges))
+
+
+def _layer_costs(layer: Layer, fire: FirePrograms | None, chip: Chip) -> LayerCosts:
+    """Return the costs of firing one layer; of an input layer, only the width of its values."""
+    value_bits = bits_of(chip, "event", layer.precision.event)
+    if fire is None:
+        return LayerCosts(value_bits=value_bits)
+    return LayerCosts(
+        neurons_per_chunk=fire.update.neurons_per_chunk,
+        update_cycles=fire.update.cycles,
+        pool_cycles=0 if fire.pool is None else fire.pool.cycles,
+        emit_cycles=fire.emit.cycles,
+        evaluate=evaluate_rule(layer),
+        value_bits=value_bits,
+    )

@@ -1,4 +1,4 @@
-"""The programs that a network runs on a chip, and what they cost an engine."""
+"""The programs that a network runs on a chip."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from seneca_sim.chip.description import Chip
-from seneca_sim.chip.number_types import Role, bits_of, priced_type
+from seneca_sim.chip.number_types import Role, priced_type
 from seneca_sim.chip.programs import FirePrograms, Program, fire_programs, integrate_program
-from seneca_sim.engine.costs import Costs, EdgeCosts, LayerCosts, evaluate_rule
 from seneca_sim.graph.network import Edge, Layer, Network, Precision
 
-__all__ = ["LayerPrograms", "network_costs", "network_programs", "priced_as"]
+__all__ = ["LayerPrograms", "network_programs", "priced_as"]
 
 ROLES: tuple[Role, ...] = ("weight", "state", "event")
 
@@ -47,28 +46,6 @@ def _integrate(network: Network, layer: Layer, edge: Edge, chip: Chip) -> Progra
     """Return the program that integrates through an edge: weights and states of the layer, events of the source."""
     types = Precision(layer.precision.weight, layer.precision.state, network.layers[edge.source].precision.event)
     return integrate_program(chip, types, chip.core.grouping.size.value, weighted=edge.weight is not None)
-
-
-def network_costs(network: Network, chip: Chip, programs: tuple[LayerPrograms, ...]) -> Costs:
-    """Return what an engine needs to know of the programs: chunk sizes and cycles."""
-    layers = tuple(_layer_costs(layer, own.fire, chip) for layer, own in zip(network.layers, programs, strict=True))
-    edges = tuple(EdgeCosts(program.neurons_per_chunk, program.cycles) for own in programs for program in own.integrate)
-    return Costs(layers, edges)
-
-
-def _layer_costs(layer: Layer, fire: FirePrograms | None, chip: Chip) -> LayerCosts:
-    """Return the costs of firing one layer."""
-    value_bits = bits_of(chip, "event", layer.precision.event)
-    if fire is None:
-        return LayerCosts(value_bits=value_bits)
-    return LayerCosts(
-        neurons_per_chunk=fire.update.neurons_per_chunk,
-        update_cycles=fire.update.cycles,
-        pool_cycles=0 if fire.pool is None else fire.pool.cycles,
-        emit_cycles=fire.emit.cycles,
-        evaluate=evaluate_rule(layer),
-        value_bits=value_bits,
-    )
 
 
 def priced_as(network: Network, chip: Chip) -> tuple[str, ...]:

@@ -48,7 +48,8 @@ def test_a_change_that_would_alter_timing_is_refused_by_name(change):
 
 
 def test_no_price_is_read_by_engines_or_programs():
-    from seneca_sim.engine.programs import network_costs, network_programs
+    from seneca_sim.engine.costs import costs_of
+    from seneca_sim.engine.programs import network_programs
     from tests.report.records import small_network
 
     network = small_network()
@@ -63,7 +64,7 @@ def test_no_price_is_read_by_engines_or_programs():
     assert len(prices) > 50
     assert dearer.timing() == chip.timing()
     assert network_programs(network, dearer) == programs
-    assert network_costs(network, dearer, programs) == network_costs(network, chip, programs)
+    assert costs_of(network, dearer) == costs_of(network, chip)
 
 
 def test_a_negative_price_is_refused():
