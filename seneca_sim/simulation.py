@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from seneca_sim.errors import RequestError
 from seneca_sim.request import DEFAULT_NETWORK, Engine, Goal, Noc, Order, Progress, Request, ResetRule
-from seneca_sim.sources import Sources, chip_of, mapping_of, network_of, sources_of, trace_of
+from seneca_sim.sources import Sources, automatic, chip_of, given_mapping, network_of, sources_of, trace_of
 
 if TYPE_CHECKING:
     from seneca_sim.activity.trace import Trace
@@ -107,11 +107,13 @@ def rerun(path: Path | str, progress: Progress | None = None) -> Result:
 
 def _simulated(request: Request, sources: Sources, progress: Progress | None) -> Result:
     """Run a request on its located inputs."""
+    from seneca_sim import engine
     from seneca_sim.report.result import Result
 
-    planned = _planned(request, sources, progress)
-    counts = _counts(request.engine, planned, _stage(progress, request.engine))
-    return Result(_record(request, sources, planned, counts))
+    run = _planned(request, sources, progress)
+    advance = _stage(progress, request.engine)
+    counts = engine.simulate(run.network, run.mapping, run.trace, run.chip, request.engine, advance)
+    return Result(_record(request, sources, run, counts))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,30 +128,24 @@ class _Planned:
 
 
 def _planned(request: Request, sources: Sources, progress: Progress | None) -> _Planned:
-    """Load chip and network, run the network, map it."""
+    """Load chip and network, run the network, map it; a given mapping is checked before anything takes time."""
     from seneca_sim.engine.programs import network_programs
 
     chip = chip_of(request, sources)
     network = network_of(request, sources)
     programs = network_programs(network, chip)
+    given = given_mapping(request, sources, network, chip)
     trace = trace_of(request, sources, network, _stage(progress, "network"))
     if request.warmup >= trace.n_steps:
         raise RequestError(
             f"warmup of {request.warmup} leaves none of the run's {trace.n_steps} steps; run more or warm up less"
         )
-    return _Planned(chip, network, trace, mapping_of(request, sources, network, chip, trace), programs)
+    return _Planned(chip, network, trace, given or automatic(request, network, chip, trace), programs)
 
 
 def _stage(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
     """Return the progress function of one stage."""
     return None if progress is None else lambda done, total: progress(name, done, total)
-
-
-def _counts(engine: Engine, planned: _Planned, progress: Callable[[int, int], None] | None) -> Counts:
-    """Run an engine."""
-    from seneca_sim.engine import simulate
-
-    return simulate(planned.network, planned.mapping, planned.trace, planned.chip, engine, progress)
 
 
 def _record(request: Request, sources: Sources, planned: _Planned, counts: Counts) -> Record:
@@ -255,19 +251,22 @@ def write_mapping(arguments: dict[str, Any], output: Path, progress: Progress) -
     chip, network = chip_of(request, sources), network_of(request, sources)
     given = {"events", "activity"} & set(request.plain())
     trace = trace_of(request, sources, network, _stage(progress, "network")) if given else None
-    mapping = mapping_of(request, sources, network, chip, trace)
+    mapping = automatic(request, network, chip, trace)
     save_mapping(network, mapping, output, f"{network.name} on {chip.name}: {request.goal}, {mapping.n_cores} cores")
     return f"{output}: {_mapping_sentence(network, chip, mapping)}"
 
 
 def check_mapping(path: Path, network: str | None, **arguments: Any) -> str:
     """Check a mapping file against its network and a chip, and return what it needs in a sentence."""
-    from seneca_sim.mapping.file import network_of_mapping
+    from seneca_sim.mapping.file import load_mapping, network_of_mapping
+    from seneca_sim.mapping.validate import validate_mapping
 
-    request = Request(network=network or network_of_mapping(path), mapping=path, **arguments)
+    request = Request(network=network or network_of_mapping(path), **arguments)
     sources = sources_of(request)
     chip, loaded = chip_of(request, sources), network_of(request, sources)
-    return f"{path}: valid; {_mapping_sentence(loaded, chip, mapping_of(request, sources, loaded, chip, None))}"
+    mapping = load_mapping(path, loaded, chip)
+    validate_mapping(loaded, chip, mapping)
+    return f"{path}: valid; {_mapping_sentence(loaded, chip, mapping)}"
 
 
 def _mapping_sentence(network: Network, chip: Chip, mapping: Mapping) -> str:

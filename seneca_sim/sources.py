@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from seneca_sim.graph.network import Network
     from seneca_sim.mapping.types import Mapping
 
-__all__ = ["Sources", "chip_of", "chip_overrides", "mapping_of", "network_of", "sources_of", "trace_of"]
+__all__ = ["Sources", "automatic", "chip_of", "chip_overrides", "given_mapping", "network_of", "sources_of", "trace_of"]
 
 Advance = Callable[[int, int], None]
 """Told how much of a stage is done, and how much there is."""
@@ -182,24 +182,22 @@ def _given_trace(trace: Trace, network: Network, steps: int | None) -> Trace:
     return trace
 
 
-def mapping_of(
-    request: Request,
-    sources: Sources,
-    network: Network,
-    chip: Chip,
-    trace: Trace | None,
-    advance: Advance | None = None,
-) -> Mapping:
-    """Return the mapping of a request, checked against network and chip."""
-    if request.mapping is None:
-        from seneca_sim.mapping.automatic import automatic_mapping
-
-        return automatic_mapping(network, chip, goal=request.goal, cores=request.cores, trace=trace, seed=request.seed)
+def given_mapping(request: Request, sources: Sources, network: Network, chip: Chip) -> Mapping | None:
+    """Return the explicit mapping of a request, checked against network and chip; None if it is to be automatic."""
     from seneca_sim.mapping.file import load_mapping
     from seneca_sim.mapping.validate import validate_mapping
 
+    if request.mapping is None:
+        return None
     mapping = request.mapping
     if isinstance(mapping, str | Path):
         mapping = load_mapping(sources.paths["mapping"], network, chip, seed=request.seed)
     validate_mapping(network, chip, mapping)
     return mapping
+
+
+def automatic(request: Request, network: Network, chip: Chip, trace: Trace | None) -> Mapping:
+    """Return the automatic mapping of a request, balanced for a trace if there is one."""
+    from seneca_sim.mapping.automatic import automatic_mapping
+
+    return automatic_mapping(network, chip, goal=request.goal, cores=request.cores, trace=trace, seed=request.seed)

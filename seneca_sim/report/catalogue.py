@@ -100,8 +100,12 @@ def shown_text(name: str, overrides: Sequence[str] = ()) -> str:
         return chip_text(load_chip(name, overrides))
     if overrides:
         raise RequestError(f"--set changes chips, and {name!r} is none; leave it out")
-    from seneca_sim.graph import load_network
+    from seneca_sim.graph import load_network, network_names
 
+    known = [*chip_names(), *network_names()]
+    if name not in known and not Path(name).exists():
+        guess = did_you_mean(name, known) or f" ({', '.join(known)})"
+        raise RequestError(f"{name!r} is neither a file nor a chip or network that ships{guess}")
     return network_text(load_network(name))
 
 

@@ -1,4 +1,4 @@
-"""What bounds a run or a layer: the largest share of the time of its busiest core.
+"""What bounds a run or a layer: the largest share of the time of the busiest core, or of the core of its busiest part.
 
 Compute: the loop controller and the NPEs work. Control: the RISC-V works. Network: its finished packet cannot enter the
 network. Input: it waits for events, tokens or credits, or has nothing left to do. (A RISC-V that waits for Task FIFO or event
@@ -40,13 +40,23 @@ class Verdict:
 
 def run_verdict(record: Record) -> Verdict:
     """Return what bounds the run: the largest share of the time of the busiest core."""
-    cores = record.counts.cores
-    npe = record.counts.npe_busy
-    core = int(np.argmax(np.maximum(cores[:, _STATE["busy"]], npe)))
-    bound, cycles = _largest(int(npe[core]), int(cores[core, _STATE["busy"]]), cores[core])
-    share = cycles / max(1, record.counts.makespan)
-    names = dict.fromkeys(record.layers[part.layer].name for part in record.mapping.parts if part.core == core)
-    return Verdict(bound, core, share, _WORDS[bound].format(core=core, layers=", ".join(names), share=share))
+    busy = np.maximum(record.counts.cores[:, _STATE["busy"]], record.counts.npe_busy)
+    return _core_verdict(record, int(np.argmax(busy)))
+
+
+def _core_verdict(record: Record, core: int) -> Verdict:
+    """Return the largest of four shares of a core's time; ties in the order compute, control, network, input."""
+    states = record.counts.cores[core]
+    cycles: dict[Bound, int] = {
+        "compute": int(record.counts.npe_busy[core]),
+        "control": int(states[_STATE["busy"]]),
+        "network": int(states[_STATE["network"]]),
+        "input": sum(int(states[_STATE[name]]) for name in ("credit", "input", "idle")),
+    }
+    bound = max(cycles, key=lambda name: cycles[name])
+    share = cycles[bound] / max(1, record.counts.makespan)
+    layers = dict.fromkeys(record.layers[part.layer].name for part in record.mapping.parts if part.core == core)
+    return Verdict(bound, core, share, _WORDS[bound].format(core=core, layers=", ".join(layers), share=share))
 
 
 def layer_loads(record: Record) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -62,30 +72,15 @@ def layer_loads(record: Record) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def layer_verdicts(record: Record) -> tuple[tuple[int | None, Bound | None], ...]:
-    """Return the busiest part of each layer and what bounds it; None for input layers."""
-    riscv, npe = layer_loads(record)
+    """Return the busiest part of each layer and what bounds the core that it lives on; None for input layers."""
+    loads = np.maximum(*layer_loads(record))
     of_layer = record.layer_of_part()
     verdicts: list[tuple[int | None, Bound | None]] = []
     for number in range(len(record.layers)):
         parts = np.flatnonzero(of_layer == number)
-        if not len(parts):
+        if len(parts):
+            part = int(parts[np.argmax(loads[parts])])
+            verdicts.append((part, _core_verdict(record, record.mapping.parts[part].core).bound_by))
+        else:
             verdicts.append((None, None))
-            continue
-        part = int(parts[np.argmax(np.maximum(riscv, npe)[parts])])
-        core = record.mapping.parts[part].core
-        bound, _ = _largest(int(npe[part]), int(riscv[part]), record.counts.cores[core])
-        verdicts.append((part, bound))
     return tuple(verdicts)
-
-
-def _largest(npe: int, riscv: int, states: NDArray[np.int64]) -> tuple[Bound, int]:
-    """Return the largest of four shares and its cycles; ties in the order compute, control, network, input."""
-    waiting = sum(int(states[_STATE[name]]) for name in ("credit", "input", "idle"))
-    shares: dict[Bound, int] = {
-        "compute": npe,
-        "control": riscv,
-        "network": int(states[_STATE["network"]]),
-        "input": waiting,
-    }
-    bound = max(shares, key=lambda name: shares[name])
-    return bound, shares[bound]
