@@ -1,0 +1,81 @@
+"""Whether a trace has the form it should have, and whether it fits a layer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seneca_sim.errors import ActivityError
+from seneca_sim.events.sparse import LayerTrace
+from seneca_sim.graph.network import Layer
+
+__all__ = ["check_layer_trace"]
+
+_TYPES = {
+    "step_start": np.int64,
+    "position": np.int32,
+    "first_event": np.int64,
+    "channel": np.int32,
+    "neuron_events": np.int64,
+    "saturations": np.int64,
+}
+
+
+def check_layer_trace(where: str, trace: LayerTrace, layer: Layer, n_steps: int) -> None:
+    """Raise `ActivityError` unless a trace is well formed and its events lie in the layer's map."""
+    for name, dtype in _TYPES.items():
+        array = getattr(trace, name)
+        if array.dtype != dtype or array.ndim != 1:
+            raise ActivityError(
+                f"{where}: {name} must be a list of {np.dtype(dtype)}, not {array.ndim}-dimensional {array.dtype}"
+            )
+    lengths = {
+        "step_start": n_steps + 1,
+        "neuron_events": n_steps,
+        "saturations": n_steps,
+        "first_event": len(trace.position) + 1,
+    }
+    for name, length in lengths.items():
+        if len(getattr(trace, name)) != length:
+            raise ActivityError(f"{where}: {name} must have {length} entries, not {len(getattr(trace, name))}")
+    if not _splits(trace.step_start, len(trace.position), 0):
+        raise ActivityError(f"{where}: step_start must rise from 0 to the number of positions, {len(trace.position)}")
+    if not _splits(trace.first_event, len(trace.channel), 1):
+        raise ActivityError(
+            f"{where}: first_event must rise from 0 to the number of events, {len(trace.channel)}, by at least 1 a position"
+        )
+    channels, rows, columns = layer.out_shape
+    _check_order(where, "position", trace.position, trace.step_start, rows * columns)
+    _check_order(where, "channel", trace.channel, trace.first_event, channels)
+    _check_values(where, trace)
+
+
+def _splits(bounds: np.ndarray, total: int, least: int) -> bool:
+    """Return whether bounds rise from 0 to a total by at least `least`."""
+    return bool(bounds[0] == 0 and bounds[-1] == total and np.all(np.diff(bounds) >= least))
+
+
+def _check_order(where: str, name: str, items: np.ndarray, bounds: np.ndarray, limit: int) -> None:
+    """Raise `ActivityError` unless items ascend between bounds and lie below a limit."""
+    if len(items) and (items.min() < 0 or items.max() >= limit):
+        wrong = items[(items < 0) | (items >= limit)][0]
+        raise ActivityError(f"{where}: {name} {wrong} lies outside the layer's map; there are {limit}")
+    rises = np.diff(items) > 0
+    starts = bounds[1:-1]
+    rises[starts[(starts > 0) & (starts < len(items))] - 1] = True
+    if not rises.all():
+        raise ActivityError(f"{where}: entries of {name} must ascend, but {name}[{int(np.argmin(rises)) + 1}] does not")
+
+
+def _check_values(where: str, trace: LayerTrace) -> None:
+    """Raise `ActivityError` unless values are finite numbers other than zero, one for each event."""
+    value = trace.value
+    if value is None:
+        return
+    if value.dtype not in (np.float32, np.int32) or value.shape != trace.channel.shape:
+        raise ActivityError(
+            f"{where}: value must be float32 or int32 with {len(trace.channel)} entries, not {value.dtype} of shape {value.shape}"
+        )
+    if not np.isfinite(value).all():
+        raise ActivityError(f"{where}: value[{int(np.argmin(np.isfinite(value)))}] is not a finite number")
+    if not value.all():
+        raise ActivityError(f"{where}: value[{int(np.argmin(value != 0))}] is zero; zeros send no event")

@@ -1,0 +1,122 @@
+"""Where events land: the geometry of an edge in plain integers, and the neurons and weights that one active pixel meets.
+
+Maps are channel-last and flat: neuron (y, x, c) is at ``(y * columns + x) * channels + c``. Weights are flat in the order
+(kernel row, kernel column, input channel, output channel of the group), so that the outputs of one event lie side by side.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seneca_sim.kernels import kernel
+
+__all__ = ["Geometry", "Int32", "Int64", "Offsets", "count_sops", "flatten_events", "landings"]
+
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+Offsets = NDArray[np.uint64]
+"""Unsigned, so that compiled indexing needs no test for negative numbers."""
+
+
+class Geometry(NamedTuple):
+    """Sizes of one edge, in rows and columns (y, x) and channels."""
+
+    columns: int
+    """Columns of the source's map, before pooling."""
+    pooled_rows: int
+    pooled_columns: int
+    pool_y: int
+    pool_x: int
+    kernel_y: int
+    kernel_x: int
+    stride_y: int
+    stride_x: int
+    padding_y: int
+    padding_x: int
+    dilation_y: int
+    dilation_x: int
+    in_channels: int
+    in_per_group: int
+    out_per_group: int
+    out_rows: int
+    out_columns: int
+    out_channels: int
+    offset: int
+    """First output channel."""
+
+
+@kernel
+def landings(position: int, geometry: Geometry, state_at: Offsets, weight_at: Offsets) -> int:
+    """Fill the offsets of the neurons and of the weights that a source position meets; return how many pairs there are.
+
+    `state_at` and `weight_at` have room for kernel rows x columns. A position in an incomplete pooling window meets none.
+    """
+    y = position // geometry.columns
+    x = (position - y * geometry.columns) // geometry.pool_x
+    y = y // geometry.pool_y
+    count = 0
+    if y >= geometry.pooled_rows or x >= geometry.pooled_columns:
+        return count
+    for ky in range(geometry.kernel_y):
+        over_y = y + geometry.padding_y - ky * geometry.dilation_y
+        out_y = over_y // geometry.stride_y
+        if over_y < 0 or out_y * geometry.stride_y != over_y or out_y >= geometry.out_rows:
+            continue
+        for kx in range(geometry.kernel_x):
+            over_x = x + geometry.padding_x - kx * geometry.dilation_x
+            out_x = over_x // geometry.stride_x
+            if over_x < 0 or out_x * geometry.stride_x != over_x or out_x >= geometry.out_columns:
+                continue
+            state_at[count] = (out_y * geometry.out_columns + out_x) * geometry.out_channels + geometry.offset
+            weight_at[count] = (ky * geometry.kernel_x + kx) * geometry.in_channels * geometry.out_per_group
+            count += 1
+    return count
+
+
+@kernel
+def flatten_events(
+    position: Int32, first_event: Int64, channel: Int32, geometry: Geometry, flat: Int32, event: Int64
+) -> int:
+    """Fill, for each event that a dense edge applies, its place in the flat (pooled) map and its number; return how many.
+
+    An event at (y, x, c) has the place ``(y * pooled columns + x) * channels + c``, so that a dense edge is a convolution
+    from one position with as many channels as the map has neurons.
+    """
+    count = 0
+    for k in range(len(position)):
+        y = position[k] // geometry.columns
+        x = (position[k] - y * geometry.columns) // geometry.pool_x
+        y = y // geometry.pool_y
+        if y >= geometry.pooled_rows or x >= geometry.pooled_columns:
+            continue
+        base = (y * geometry.pooled_columns + x) * geometry.in_channels
+        for e in range(first_event[k], first_event[k + 1]):
+            flat[count] = base + channel[e]
+            event[count] = e
+            count += 1
+    return count
+
+
+@kernel
+def count_sops(position: Int32, first_event: Int64, channel: Int32, geometry: Geometry, unmasked: Int32 | None) -> int:
+    """Return how many weights events apply to neurons.
+
+    `unmasked` holds, per kernel position and input channel, how many output channels have an unmasked weight; None: all.
+    """
+    n_taps = geometry.kernel_y * geometry.kernel_x
+    state_at, weight_at = np.empty(n_taps, np.uint64), np.empty(n_taps, np.uint64)
+    sops = 0
+    for k in range(len(position)):
+        count = landings(position[k], geometry, state_at, weight_at)
+        start, stop = first_event[k], first_event[k + 1]
+        if unmasked is None:
+            sops += count * (stop - start) * geometry.out_per_group
+        else:
+            for i in range(count):
+                tap = np.int64(weight_at[i]) // geometry.out_per_group
+                for e in range(start, stop):
+                    sops += unmasked[tap + channel[e]]
+    return sops
