@@ -34,7 +34,7 @@ class Graph:
     nodes: Mapping[str, Node]
     links: tuple[Link, ...]
     default_precision: Precision = field(default_factory=Precision)
-    """Of layers not named in `precision`; int8 weights and single spikes are recognised (types int8 and binary)."""
+    """Of layers not named in `precision`; integer weights and spikes are recognised and get types of their own."""
     precision: Mapping[str, Precision] = field(default_factory=lambda: MappingProxyType({}))
     """Number types by the name of a neuron or input node."""
     heads: frozenset[str] = frozenset()
@@ -122,7 +122,9 @@ def _cycle_text(graph: Graph, targets: Mapping[str, list[str]], stuck: set[str])
     while start not in path:
         path.append(start)
         start = next(source for source in graph.nodes if source in stuck and start in targets[source])
-    cycle = [*path[path.index(start) :], start][::-1]
+    cycle = path[path.index(start) :][::-1]
+    first = min(range(len(cycle)), key=lambda index: list(graph.nodes).index(cycle[index]))
+    cycle = [*cycle[first:], *cycle[:first], cycle[first]]
     return (
         f"{graph.name}: the nodes {' -> '.join(cycle)} form a cycle without delay; give one of its links delay 1, so that "
         "it carries the values of the time step before"

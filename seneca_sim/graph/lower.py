@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import count
 from math import prod
@@ -372,9 +371,9 @@ class _Lowering:
             )
         if term.weight is None or term.dense:
             return
-        reach = [d * (k - 1) for d, k in zip(term.dilation, term.weight.shape[2:], strict=True)]
-        same: Sequence[bool] = [2 * p == r for p, r in zip(term.padding, reach, strict=True)]
-        if term.stride != (1, 1) or term.pool != (1, 1) or not all(same):
+        kernel = term.weight.shape[2:]
+        same = all(2 * p == d * (k - 1) and k % 2 for p, d, k in zip(term.padding, term.dilation, kernel, strict=True))
+        if term.stride != (1, 1) or term.pool != (1, 1) or not same:
             raise GraphError(
                 f"{self.where(draft.name)}: the recurrent edge {term.node!r} must be dense or a convolution with stride 1, an odd "
                 "kernel and padding that keeps the size"

@@ -32,11 +32,13 @@ def event_type(neuron: Neuron | None, contract: InputContract, default: NumberTy
 def infer_precision(
     default: Precision, neuron: Neuron | None, contract: InputContract, weights: Iterable[NDArray[Any]]
 ) -> Precision:
-    """Return the number types of a layer that states none: the default, with int8 weights and spikes recognised."""
+    """Return the number types of a layer that states none: the default, with integer weights and spikes recognised."""
     arrays = list(weights)
     weight = default.weight
-    if arrays and weight not in _INTEGER_BITS and all(array.dtype == np.int8 for array in arrays):
-        weight = "int8"
+    if arrays and weight not in _INTEGER_BITS and all(array.dtype.kind == "i" for array in arrays):
+        largest = max(int(np.abs(array.astype(np.int64)).max()) for array in arrays)
+        narrow = all(array.dtype == np.int8 for array in arrays)
+        weight = "int8" if narrow else "int16" if largest < 2**15 else "int32"
     return replace(default, weight=weight, event=event_type(neuron, contract, default.event))
 
 

@@ -1,7 +1,6 @@
 """A lowered network computes what its graph says, whatever is folded, fused, sliced or absorbed."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -297,19 +296,9 @@ def test_delay_may_leave_the_neuron_instead():
     assert [(edge.source, edge.delay) for edge in network.layers[2].edges] == [(1, 0), (3, 1)]
 
 
-@pytest.mark.parametrize(
-    "node",
-    [
-        Conv2d(np.ones((2, 2, 2, 2), np.int8), padding=1, dilation=1, stride=2),
-        SumPool2d(3, 1, 1),
-    ],
-)
-def test_recurrence_that_changes_size_or_stays_is_checked(node):
-    if isinstance(node, SumPool2d):
-        assert lower(recurrent(node)).layers[1].edges[1].groups == 2
-    else:
-        with pytest.raises(ValueError, match="cannot be added"):
-            lower(recurrent(node))
+def test_recurrent_pooling_is_a_depthwise_edge():
+    edge = lower(recurrent(SumPool2d(3, 1, 1))).layers[1].edges[1]
+    assert (edge.groups, edge.padding, edge.delay) == (2, (1, 1), 1)
 
 
 def test_bias_between_sigma_delta_neurons_counts_once():
