@@ -267,3 +267,10 @@ def test_an_unloaded_mesh_is_as_fast_as_the_ideal_network() -> None:
         mesh, ideal = (case.with_timing(noc=noc, router_cycles=cycles).checked() for noc in ("mesh", "ideal"))
         assert mesh.steps.tolist() == ideal.steps.tolist()
         assert mesh.links.tolist() == ideal.links.tolist()
+
+
+@pytest.mark.parametrize(("period", "release"), [(20, 57), (200, 200)])
+def test_a_step_behind_a_global_barrier_waits_for_its_phase_and_for_its_time(period: int, release: int) -> None:
+    case = replace(CHAIN, steps=2).with_timing(order="conventional", barrier="global", barrier_cycles=7, period=period)
+    # Step 0 ends at 50, so that the next phase opens at 57; a step takes 43 cycles.
+    assert case.checked().steps.tolist() == [[7, 7, -1, -1, 50], [release, release, -1, -1, release + 43]]

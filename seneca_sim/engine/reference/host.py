@@ -116,17 +116,20 @@ class Host:
             row: HostPort(self, row, [stream for stream in streams if self.rows[stream.outlet.order] == row])
             for row in sorted(set(self.rows))
         }
-        for step in range(system.trace.n_steps):
-            if step * system.timing.period > 0:
-                system.clock.at(step * system.timing.period, self.release)
+        self._awaited = -1
+        """Latest step whose time has been put on the clock."""
 
     def release(self) -> None:
         """Release the steps whose time, predecessor and phase allow it."""
         system = self.system
         while self.released < system.trace.n_steps:
             step = self.released
-            is_early = system.clock.now < step * system.timing.period
-            if is_early or not system.phase_is_open(step, 0) or (not system.timing.pipelined and self.ended < step):
+            if not system.phase_is_open(step, 0) or (not system.timing.pipelined and self.ended < step):
+                return
+            if system.clock.now < step * system.timing.period:
+                if self._awaited < step:
+                    self._awaited = step
+                    system.clock.at(step * system.timing.period, self.release)
                 return
             self.released += 1
             system.ledger.first(("steps", step, 0), "release", system.clock.now)
