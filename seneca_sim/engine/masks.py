@@ -20,7 +20,8 @@ def chunk_bits(edge: Edge, channels: tuple[int, int], per_chunk: int) -> NDArray
         mask = np.ones(np.shape(edge.weight), dtype=np.bool_)
     outputs, inputs = mask.shape[:2]
     per_group = outputs // edge.groups
-    words = -(-(-(-min(per_group, channels[1] - channels[0]) // per_chunk)) // 64)
+    chunks = -(-min(per_group, channels[1] - channels[0]) // per_chunk)
+    words = -(-chunks // 64)
     bits = np.zeros((inputs * edge.groups, *mask.shape[2:], max(1, words)), dtype=np.uint64)
     for channel in range(inputs * edge.groups):
         group = channel // inputs

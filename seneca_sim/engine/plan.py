@@ -125,9 +125,7 @@ class Plan:
 def make_plan(network: Network, mapping: Mapping, trace: Trace, timing: Timing, costs: Costs) -> Plan:
     """Lower a run to its plan."""
     if not any(layer.is_output for layer in network.layers):
-        raise GraphError(
-            f"network {network.name!r} has no output layer, so no step would ever end; mark one as output"
-        )
+        raise GraphError(f"network {network.name!r} has no output layer, so no step would ever end; mark one as output")
     plan = Plan(network, mapping, trace, timing, costs)
     plan.edge_base = [0, *np.cumsum([len(layer.edges) for layer in network.layers]).tolist()]
     for number in range(len(mapping.parts)):
@@ -220,10 +218,9 @@ def last_rows(plan: Plan, gate: int, axis: int) -> NDArray[np.int32]:
     inlet, sender = plan.inlets[feed.inlet], plan.senders[feed.sender]
     part = plan.parts[inlet.part]
     box = (sender.rows, sender.columns)[axis]
+    windows = part.windows[axis]
     if plan.timing.order == "conventional":
-        windows = [part.neurons[axis]] * len(part.windows[axis])
-    else:
-        windows = part.windows[axis]
+        windows = [part.neurons[axis]] * len(windows)
     return last_touching(inlet.touch[axis], box, windows)
 
 

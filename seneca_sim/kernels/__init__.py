@@ -11,11 +11,11 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
-__all__ = ["inline_kernel", "kernel"]
+__all__ = ["inline_kernel", "inner_kernel", "kernel"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -31,16 +31,20 @@ def _cache_folder() -> Path:
 
 _CACHED = os.environ.get("SENECA_NUMBA_CACHE", "1") != "0"
 if _CACHED:
-    numba.config.CACHE_DIR = str(_cache_folder())
+    setattr(numba.config, "CACHE_DIR", str(_cache_folder()))  # noqa: B010  numba fills this module at run time
 
 
 def kernel(function: Function) -> Function:
     """Compile a function on its first call; it releases the interpreter lock and follows numpy's division rules."""
-    compiled: Function = numba.njit(cache=_CACHED, nogil=True, error_model="numpy")(function)
-    return compiled
+    return cast("Function", numba.njit(cache=_CACHED, nogil=True, error_model="numpy")(function))
 
 
 def inline_kernel(function: Function) -> Function:
     """Compile a function like `kernel` and let the compiler merge it into every caller: for small steps of a hot loop."""
-    compiled: Function = numba.njit(cache=_CACHED, nogil=True, error_model="numpy", forceinline=True)(function)
-    return compiled
+    return cast("Function", numba.njit(cache=_CACHED, nogil=True, error_model="numpy", forceinline=True)(function))
+
+
+def inner_kernel(function: Function) -> Function:
+    """Compile a function like `kernel`, but for calls from kernels only: Python cannot call it, and it compiles faster."""
+    inner = numba.njit(cache=_CACHED, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return cast("Function", inner(function))

@@ -6,7 +6,7 @@ only RISC-V decides. What RISC-V alone will read is written at the start of the 
 
 from __future__ import annotations
 
-from seneca_sim.kernels import kernel
+from seneca_sim.kernels import inner_kernel
 from seneca_sim.kernels.chip_machine import (
     core_at,
     feed_at,
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-@kernel
+@inner_kernel
 def begin_job(m: int, core: int, now: int, cost: int) -> int:
     """Start a RISC-V job and return the cycle of its end."""
     unit = core_at(m, core)
@@ -49,7 +49,7 @@ def begin_job(m: int, core: int, now: int, cost: int) -> int:
     return int(now + duration)
 
 
-@kernel
+@inner_kernel
 def slot_free_at(m: int, core: int) -> int:
     """Return the cycle from which the next task finds a slot in the Task FIFO."""
     if settings_of(m).inline:
@@ -59,7 +59,7 @@ def slot_free_at(m: int, core: int) -> int:
     )
 
 
-@kernel
+@inner_kernel
 def push_task(m: int, core: int, visible: int, duration: int) -> int:
     """Push a task that is visible from a cycle; return the cycle of its end. Its slot must be free."""
     unit = core_at(m, core)
@@ -80,7 +80,7 @@ def push_task(m: int, core: int, visible: int, duration: int) -> int:
     return int(begin + duration)
 
 
-@kernel
+@inner_kernel
 def append_record(m: int, core: int, part: int, task_end: int, reserve: int, count: int) -> int:
     """Append the record of a fire task that ends at a cycle; return it, to be filled with its position."""
     settings, totals, unit = settings_of(m), totals_of(m), core_at(m, core)
@@ -110,7 +110,7 @@ def append_record(m: int, core: int, part: int, task_end: int, reserve: int, cou
     return int(number)
 
 
-@kernel
+@inner_kernel
 def consume(m: int, core: int, time: int) -> None:
     """Take the head record out of the event FIFO: everything in it was sent by a cycle."""
     unit = core_at(m, core)
@@ -130,7 +130,7 @@ def consume(m: int, core: int, time: int) -> None:
     totals_of(m).records_used -= 1
 
 
-@kernel
+@inner_kernel
 def settle(m: int, core: int, now: int) -> None:
     """Shrink reserved room to what was emitted, and consume head records with nothing to send, up to a cycle."""
     unit = core_at(m, core)
@@ -150,7 +150,7 @@ def settle(m: int, core: int, now: int) -> None:
         consume(m, core, time)
 
 
-@kernel
+@inner_kernel
 def raise_rows(m: int, part_number: int) -> None:
     """Grant input rows after the part moved to a new output row; grants to other cores become pending credits."""
     part = part_at(m, part_number)
@@ -178,7 +178,7 @@ def raise_rows(m: int, part_number: int) -> None:
                     core_at(m, part.core).pending_credits += 1
 
 
-@kernel
+@inner_kernel
 def row_granted(m: int, sender_number: int, step: int, row: int) -> bool:
     """Return whether every inlet that a sender reaches at a row (counted in its box) of a step has granted it."""
     sender = sender_at(m, sender_number)
@@ -196,7 +196,7 @@ def row_granted(m: int, sender_number: int, step: int, row: int) -> bool:
     return True
 
 
-@kernel
+@inner_kernel
 def pass_positions(m: int, feed_number: int, frontier: int) -> None:
     """Move a producer's frontier; its gate's frontier is the least of its feeds'."""
     feed = feed_at(m, feed_number)

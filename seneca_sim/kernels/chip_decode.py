@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seneca_sim.kernels import kernel
+from seneca_sim.kernels import inner_kernel
 from seneca_sim.kernels.chip_core import begin_job, pass_positions, push_task, slot_free_at
 from seneca_sim.kernels.chip_machine import (
     channel_at,
@@ -35,7 +35,7 @@ NOTHING, UNSURE = 0, -1
 BLOCKED_NETWORK, BLOCKED_ROOM, BLOCKED_SLOT, BLOCKED_CREDIT = 1, 2, 4, 8
 
 
-@kernel
+@inner_kernel
 def rows_are_free(m: int, packet: Any, first_feed: int, n_feeds: int) -> bool:
     """Return whether an event packet finds free state rows in all its parts; only without row credits may it not."""
     if settings_of(m).credits or packet.kind != EVENTS:
@@ -54,7 +54,7 @@ def rows_are_free(m: int, packet: Any, first_feed: int, n_feeds: int) -> bool:
     return True
 
 
-@kernel
+@inner_kernel
 def take_feeds(m: int, core: int, source: int, number: int) -> bool:
     """Make a packet the current one, unless its rows are not free."""
     unit = core_at(m, core)
@@ -85,7 +85,7 @@ def take_feeds(m: int, core: int, source: int, number: int) -> bool:
     return True
 
 
-@kernel
+@inner_kernel
 def take_packet(m: int, core: int, now: int, exact: bool) -> int:
     """Choose the next packet to decode: 1 if there is one, else NOTHING, or UNSURE if one may still arrive by now."""
     unit = core_at(m, core)
@@ -102,7 +102,7 @@ def take_packet(m: int, core: int, now: int, exact: bool) -> int:
     return 1
 
 
-@kernel
+@inner_kernel
 def next_feed(m: int, core: int, end: int) -> None:
     """Go on to the next part that the packet reaches; after the last one the packet leaves when the job ends."""
     unit = core_at(m, core)
@@ -121,14 +121,14 @@ def next_feed(m: int, core: int, end: int) -> None:
     unit.source = 0
 
 
-@kernel
+@inner_kernel
 def note_start(m: int, part: int, step: int, now: int) -> None:
     """Note the first job for a part in a step."""
     if part_times_at(m, step * settings_of(m).n_parts + part).start < 0:
         part_times_at(m, step * settings_of(m).n_parts + part).start = now
 
 
-@kernel
+@inner_kernel
 def enter_part(m: int, feed: int, step: int, now: int, frontier: int) -> None:
     """Move the frontier at an inlet, and note that the step has begun at its part."""
     pass_positions(m, feed, frontier)
@@ -139,7 +139,7 @@ def enter_part(m: int, feed: int, step: int, now: int, frontier: int) -> None:
         part.seen_step = max(part.seen_step, step + 1)
 
 
-@kernel
+@inner_kernel
 def channels_of(m: int, inlet: Any, channel: int) -> int:
     """Return how many of a part's channels a source channel of a grouped edge reaches."""
     group = channel // inlet.group_inputs
@@ -148,7 +148,7 @@ def channels_of(m: int, inlet: Any, channel: int) -> int:
     return int(max(0, high - low))
 
 
-@kernel
+@inner_kernel
 def group_begin(m: int, inlet: Any, packet: Any, cursor: int) -> int:
     """Return the first value at or after a cursor that reaches the part."""
     if inlet.grouped:
@@ -157,7 +157,7 @@ def group_begin(m: int, inlet: Any, packet: Any, cursor: int) -> int:
     return cursor
 
 
-@kernel
+@inner_kernel
 def group_end(m: int, inlet: Any, packet: Any, begin: int) -> int:
     """Return the end of the group that begins at a value."""
     limit = min(begin + settings_of(m).group_size, packet.count)
@@ -170,14 +170,14 @@ def group_end(m: int, inlet: Any, packet: Any, begin: int) -> int:
     return int(end)
 
 
-@kernel
+@inner_kernel
 def mask_row(m: int, inlet: Any, channel: int, kernel_row: int, kernel_column: int) -> int:
     """Return the index of the first mask word of a weight column."""
     place = (channel * inlet.kernel_rows + kernel_row) * inlet.kernel_columns + kernel_column
     return int(inlet.mask_at + place * inlet.mask_words)
 
 
-@kernel
+@inner_kernel
 def count_lanes(inlet: Any, chunks: int, has_last: bool, channels: int) -> int:
     """Return the channels in executed chunks; the last chunk of the round may be partly filled."""
     lanes = chunks * inlet.per_chunk
@@ -186,7 +186,7 @@ def count_lanes(inlet: Any, chunks: int, has_last: bool, channels: int) -> int:
     return int(lanes)
 
 
-@kernel
+@inner_kernel
 def count_bits(bits: int) -> int:
     """Return the number of set bits."""
     count = 0
@@ -196,7 +196,7 @@ def count_bits(bits: int) -> int:
     return count
 
 
-@kernel
+@inner_kernel
 def masked_round(m: int, inlet: Any, packet: Any, begin: int, end: int, row: int, column: int, channels: int) -> Any:
     """Return (chunks executed, channels in them) of a group at one neuron position under chunk-skipping masks."""
     kernel_row = (packet.y // inlet.pool_y + inlet.padding_y - row * inlet.stride_y) // inlet.dilation_y
@@ -215,7 +215,7 @@ def masked_round(m: int, inlet: Any, packet: Any, begin: int, end: int, row: int
     return chunks, count_lanes(inlet, chunks, has_last, channels)
 
 
-@kernel
+@inner_kernel
 def touch(m: int, part: Any, row: int, column: int, step: int) -> None:
     """Mark the outputs whose windows hold a neuron position as touched in a step."""
     if step < part.touched_from:
@@ -227,7 +227,7 @@ def touch(m: int, part: Any, row: int, column: int, step: int) -> None:
             touched_at(m, line + look(m, out_column)).step = step
 
 
-@kernel
+@inner_kernel
 def prepare(m: int, core: int, inlet: Any, packet: Any) -> None:
     """Point at the first group and kernel position of an event packet."""
     unit = core_at(m, core)
@@ -238,7 +238,7 @@ def prepare(m: int, core: int, inlet: Any, packet: Any) -> None:
     unit.fresh_scope = 1
 
 
-@kernel
+@inner_kernel
 def note_first(m: int, feed: int, packet: Any, now: int) -> None:
     """Note what the first job of an event packet brings: the frontier, touched marks and counts of values."""
     inlet_number = feed_at(m, feed).inlet
@@ -262,7 +262,7 @@ def note_first(m: int, feed: int, packet: Any, now: int) -> None:
             touched_at(m, line + look(m, column)).step = packet.step
 
 
-@kernel
+@inner_kernel
 def finish_task(
     m: int, core: int, inlet_number: int, now: int, cost: int, step: int, duration: int, pushed: bool
 ) -> int:
@@ -280,8 +280,16 @@ def finish_task(
     return end
 
 
-@kernel
-def convolve(m: int, core: int, feed: int, now: int, cost: int) -> int:
+@inner_kernel
+def packet_cost(m: int, unit: Any, packet: Any) -> int:
+    """Return what the first job of an event packet pays besides, and 0 for later ones."""
+    if unit.started == 2:
+        return 0
+    return int(settings_of(m).rv_packet + settings_of(m).rv_value * packet.count)
+
+
+@inner_kernel
+def convolve(m: int, core: int, feed: int, now: int) -> int:
     """Do one decode job of a packet group by group within kernel positions; return its end, or NOTHING without a slot."""
     unit, settings = core_at(m, core), settings_of(m)
     packet = packet_at(m, unit.packet)
@@ -309,6 +317,8 @@ def convolve(m: int, core: int, feed: int, now: int, cost: int) -> int:
     if chunks > 0 and slot_free_at(m, core) > now:
         unit.retry = min(unit.retry, slot_free_at(m, core))
         return NOTHING
+    cost = packet_cost(m, unit, packet)
+    unit.started = 2
     if unit.fresh_scope and not inlet.dense:
         cost += settings.rv_position * rounds
     counts = inlet_counts_at(m, packet.step * settings_of(m).n_inlets + inlet_number)
@@ -324,7 +334,7 @@ def convolve(m: int, core: int, feed: int, now: int, cost: int) -> int:
     return job_end
 
 
-@kernel
+@inner_kernel
 def advance(m: int, core: int, inlet: Any, packet: Any, value: int, row_last: int, column_last: int, end: int) -> None:
     """Go on to the next group, kernel position, or part."""
     unit = core_at(m, core)
@@ -344,7 +354,7 @@ def advance(m: int, core: int, inlet: Any, packet: Any, value: int, row_last: in
     next_feed(m, core, end)
 
 
-@kernel
+@inner_kernel
 def note_chunks(m: int, core: int, inlet_number: int, begin: int, end: int) -> None:
     """Add the chunks that values of the current packet need to the open group of a dense inlet."""
     packet, inlet, words = packet_at(m, core_at(m, core).packet), inlet_at(m, inlet_number), settings_of(m).open_words
@@ -355,20 +365,21 @@ def note_chunks(m: int, core: int, inlet_number: int, begin: int, end: int) -> N
             open_at(m, inlet_number * words + word).bits |= mask_at(m, at + word)
 
 
-@kernel
+@inner_kernel
 def needs_slot(m: int, inlet_number: int) -> bool:
     """Return whether the open group of a dense inlet has any chunk to execute."""
     inlet = inlet_at(m, inlet_number)
     if not inlet.masked:
         return True
+    words = settings_of(m).open_words
+    bits = np.uint64(0)
     for word in range(inlet.mask_words):
-        if open_at(m, inlet_number * settings_of(m).open_words + word).bits:
-            return True
-    return False
+        bits |= open_at(m, inlet_number * words + word).bits
+    return bool(bits != 0)
 
 
-@kernel
-def gather(m: int, core: int, feed: int, now: int, cost: int) -> int:
+@inner_kernel
+def gather(m: int, core: int, feed: int, now: int) -> int:
     """Do one decode job of a dense inlet whose groups form across packets; return its end, or NOTHING without a slot."""
     unit, settings = core_at(m, core), settings_of(m)
     packet = packet_at(m, unit.packet)
@@ -381,6 +392,8 @@ def gather(m: int, core: int, feed: int, now: int, cost: int) -> int:
     if full and needs_slot(m, inlet_number) and slot_free_at(m, core) > now:
         unit.retry = min(unit.retry, slot_free_at(m, core))
         return NOTHING
+    cost = packet_cost(m, unit, packet)
+    unit.started = 2
     if inlet.open_values == 0 and take > 0:
         part_at(m, inlet.part).open_groups += 1
     inlet.open_values += take
@@ -395,7 +408,7 @@ def gather(m: int, core: int, feed: int, now: int, cost: int) -> int:
     return int(end)
 
 
-@kernel
+@inner_kernel
 def close_group(m: int, core: int, inlet_number: int, now: int, cost: int, step: int) -> int:
     """Push the open group of a dense inlet as one integrate task; return the end of the job."""
     settings, inlet = settings_of(m), inlet_at(m, inlet_number)
@@ -423,7 +436,7 @@ def close_group(m: int, core: int, inlet_number: int, now: int, cost: int, step:
     return finish_task(m, core, inlet_number, now, cost + tests * settings.rv_skip, step, duration, chunks > 0)
 
 
-@kernel
+@inner_kernel
 def flush(m: int, core: int, part: int, now: int, step: int) -> int:
     """Push the first open group of a part whose position is ready; return the job's end, or NOTHING without a slot."""
     first = part_at(m, part).inlet_first
@@ -437,7 +450,7 @@ def flush(m: int, core: int, part: int, now: int, step: int) -> int:
     return NOTHING
 
 
-@kernel
+@inner_kernel
 def go_on(m: int, core: int, feed: int, end: int) -> int:
     """Do the jobs that follow within one packet and inlet, as long as nothing else can become possible before them.
 
@@ -452,11 +465,11 @@ def go_on(m: int, core: int, feed: int, end: int) -> int:
                 return end
             state_at(m, core * 7 + 3).cycles += free - end
             end = free
-        end = convolve(m, core, feed, end, 0)
+        end = convolve(m, core, feed, end)
     return end
 
 
-@kernel
+@inner_kernel
 def decode(m: int, core: int, now: int, exact: bool) -> int:
     """Do one decode job; return its end, NOTHING if none is possible, UNSURE if a packet may still arrive by now."""
     unit, settings = core_at(m, core), settings_of(m)
@@ -488,16 +501,14 @@ def decode(m: int, core: int, now: int, exact: bool) -> int:
     if unit.started == 0:
         prepare(m, core, inlet, packet)
     first = unit.started == 1
-    cost = settings.rv_packet + settings.rv_value * packet.count if first else 0
-    unit.started = 2
     if unit.value == packet.count:
-        end = begin_job(m, core, now, cost)
+        end = begin_job(m, core, now, packet_cost(m, unit, packet))
         inlet_counts_at(m, packet.step * settings_of(m).n_inlets + inlet_number).rv_cycles += end - now
         next_feed(m, core, end)
     elif inlet.dense and settings.step_groups:
-        end = gather(m, core, feed_number, now, cost)
+        end = gather(m, core, feed_number, now)
     else:
-        end = convolve(m, core, feed_number, now, cost)
+        end = convolve(m, core, feed_number, now)
     if end == NOTHING:
         unit.blocked |= BLOCKED_SLOT
         unit.started = 0 if first else 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seneca_sim.kernels import kernel
+from seneca_sim.kernels import inner_kernel
 from seneca_sim.kernels.chip_core import row_granted
 from seneca_sim.kernels.chip_machine import (
     buffer_at,
@@ -28,7 +28,7 @@ from seneca_sim.kernels.chip_wheel import DECISIONS, schedule, soon
 __all__ = ["host_port", "host_receives", "release_step"]
 
 
-@kernel
+@inner_kernel
 def released(m: int, step: int, node: int, cycle: int) -> bool:
     """Return whether a step may be sent in a cycle; if its release is known and later, look again then."""
     release = step_at(m, step).release
@@ -40,7 +40,7 @@ def released(m: int, step: int, node: int, cycle: int) -> bool:
     return True
 
 
-@kernel
+@inner_kernel
 def send(m: int, sender: Any, number: int, cycle: int) -> None:
     """Put a packet into the network; the port is free again after its last flit."""
     packet = packet_at(m, number)
@@ -51,7 +51,7 @@ def send(m: int, sender: Any, number: int, cycle: int) -> None:
     inject(m, number, sender.node, sender.port, cycle)
 
 
-@kernel
+@inner_kernel
 def send_values(m: int, number: int, room: int, cycle: int) -> int:
     """Send the next packet of the current row: 1 if sent, 0 if it has no room, -1 if the position reaches nobody."""
     sender = sender_at(m, number)
@@ -75,7 +75,7 @@ def send_values(m: int, number: int, room: int, cycle: int) -> int:
     return 1
 
 
-@kernel
+@inner_kernel
 def send_next(m: int, number: int, room: int, cycle: int) -> bool:
     """Send the next packet or token of an input layer, if it may; return whether it did."""
     sender = sender_at(m, number)
@@ -83,12 +83,12 @@ def send_next(m: int, number: int, room: int, cycle: int) -> bool:
         step, row = sender.step, sender.row
         if not row_granted(m, number, step, row):
             return False
-        if sender.emission < start_at(m, number * (settings_of(m).steps + 1) + step + 1):
-            if emission_at(m, sender.emission).position // sender.width == row:
-                sent = send_values(m, number, room, cycle)
-                if sent >= 0:
-                    return sent == 1
-                continue
+        waiting = sender.emission < start_at(m, number * (settings_of(m).steps + 1) + step + 1)
+        if waiting and emission_at(m, sender.emission).position // sender.width == row:
+            sent = send_values(m, number, room, cycle)
+            if sent >= 0:
+                return sent == 1
+            continue
         reached = reaches(m, sender.token_group + look(m, sender.row_class_at + row))
         if reached and room < 1:
             return False
@@ -102,7 +102,7 @@ def send_next(m: int, number: int, room: int, cycle: int) -> bool:
     return False
 
 
-@kernel
+@inner_kernel
 def host_port(m: int, node: int, cycle: int) -> None:
     """Let the host port at a router send: of the input layers behind it that can, the lowest."""
     settings = settings_of(m)
@@ -115,7 +115,7 @@ def host_port(m: int, node: int, cycle: int) -> None:
             return
 
 
-@kernel
+@inner_kernel
 def release_step(m: int, step: int, cycle: int) -> None:
     """Release a step at a cycle."""
     step_at(m, step).release = cycle
@@ -125,7 +125,7 @@ def release_step(m: int, step: int, cycle: int) -> None:
         schedule(m, DECISIONS, cycle, HOST_PORT, sender_at(m, number).node, 0)
 
 
-@kernel
+@inner_kernel
 def end_step(m: int, step: int, cycle: int) -> None:
     """Count an output part's end of step; the last one ends the step and, without pipelining, releases the next."""
     settings = settings_of(m)
@@ -138,7 +138,7 @@ def end_step(m: int, step: int, cycle: int) -> None:
         release_step(m, step + 1, max(cycle, (step + 1) * settings.period))
 
 
-@kernel
+@inner_kernel
 def host_receives(m: int, node: int, number: int, cycle: int) -> None:
     """Receive a packet at a host port: a credit, a token, or output events."""
     packet = packet_at(m, number)

@@ -20,7 +20,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from seneca_sim.kernels import inline_kernel
+from seneca_sim.kernels import inner_kernel
 
 WHEEL_SLOTS = 4096
 """Slots of the time wheel, a power of two."""
@@ -61,8 +61,8 @@ PART = _record(
 """A part of a layer on a core: constants first, then where it is: the next output position to fire, the next to replay."""
 
 INLET = _record(
-    "part edge layer dense grouped offset delayed group_inputs group_outputs masked mask_at mask_words per_chunk chunk_cycles chunks"
-    " channels c0 width plane rows_at columns_at touch_rows_at touch_columns_at hi_row_at"
+    "part edge layer dense grouped offset delayed group_inputs group_outputs masked mask_at mask_words"
+    " per_chunk chunk_cycles chunks channels c0 width plane rows_at columns_at touch_rows_at touch_columns_at hi_row_at"
     " kernel_rows kernel_columns stride_y stride_x padding_y padding_x dilation_y dilation_x pool_y pool_x"
     " feed_first n_feeds open_values"
 )
@@ -90,7 +90,8 @@ CORE = _record(
     "node parts_at n_parts job_end idle idle_state idle_since wake lc_free lc_busy eg_free"
     " tasks oldest_task tasks_max room room_max record_head record_tail record_shrink head_since"
     " outbox outbox_values loop_packet loop_visible queue_head queue_count flits flits_max input_room"
-    " blocked retry source packet feed feeds_left started fresh_packet neuron_row neuron_column value fresh_scope pending_credits unfinished limit replays"
+    " blocked retry limit source packet feed feeds_left started fresh_packet neuron_row neuron_column value fresh_scope"
+    " pending_credits unfinished replays"
 )
 """A core: its RISC-V, loop controller, event generator and FIFOs."""
 
@@ -232,13 +233,13 @@ tree_at = _numbers("tree", np.int8)
 start_at = _numbers("emission_start", np.int64)
 
 
-@inline_kernel
+@inner_kernel
 def settings_of(m: int) -> Any:
     """Return the constants of the run."""
     return _settings_at(m, 0)
 
 
-@inline_kernel
+@inner_kernel
 def totals_of(m: int) -> Any:
     """Return the totals of the run."""
     return _totals_at(m, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seneca_sim.kernels import kernel
+from seneca_sim.kernels import inner_kernel
 from seneca_sim.kernels.chip_machine import (
     buffer_at,
     core_at,
@@ -52,7 +52,7 @@ NORTH, EAST, SOUTH, WEST, LOCAL = 0, 1, 2, 3, 4
 NEVER = 1 << 60
 
 
-@kernel
+@inner_kernel
 def wake_core(m: int, core: int, time: int) -> None:
     """Let a core's RISC-V look again at a cycle."""
     unit = core_at(m, core)
@@ -61,7 +61,7 @@ def wake_core(m: int, core: int, time: int) -> None:
         schedule(m, DECISIONS, time, RISC_V, core, 0)
 
 
-@kernel
+@inner_kernel
 def wake_port(m: int, port: int, time: int) -> None:
     """Let an output port arbitrate at a cycle."""
     unit = port_at(m, port)
@@ -70,7 +70,7 @@ def wake_port(m: int, port: int, time: int) -> None:
         schedule(m, DECISIONS, time, ARBITRATE, port, 0)
 
 
-@kernel
+@inner_kernel
 def new_packet(m: int, kind: int, owner: int, step: int, group: int) -> int:
     """Take a packet from the free list; the caller fills in what its kind needs."""
     totals = totals_of(m)
@@ -92,7 +92,7 @@ def new_packet(m: int, kind: int, owner: int, step: int, group: int) -> int:
     return int(number)
 
 
-@kernel
+@inner_kernel
 def release_packet(m: int, number: int) -> None:
     """Drop one copy of a packet; the last one returns it to the free list."""
     packet = packet_at(m, number)
@@ -103,7 +103,7 @@ def release_packet(m: int, number: int) -> None:
         totals_of(m).packets_used -= 1
 
 
-@kernel
+@inner_kernel
 def routes(m: int, packet: Any, node: int) -> int:
     """Return the output ports (one bit each) that a packet takes at a router."""
     if packet.tree >= 0:
@@ -122,7 +122,7 @@ def routes(m: int, packet: Any, node: int) -> int:
     return 1 << int(packet.target_port)
 
 
-@kernel
+@inner_kernel
 def make_first(m: int, buffer: int, first_at: int) -> None:
     """Let the first packet of an input buffer ask for its output ports."""
     unit = buffer_at(m, buffer)
@@ -141,7 +141,7 @@ def make_first(m: int, buffer: int, first_at: int) -> None:
             wake_port(m, node_port + port, max(unit.eligible, output.busy))
 
 
-@kernel
+@inner_kernel
 def enter_buffer(m: int, buffer: int, number: int, visible: int) -> None:
     """Put a packet whose head flit is visible at a cycle into an input buffer that has room for it."""
     unit = buffer_at(m, buffer)
@@ -156,7 +156,7 @@ def enter_buffer(m: int, buffer: int, number: int, visible: int) -> None:
         make_first(m, buffer, visible)
 
 
-@kernel
+@inner_kernel
 def enter_queue(m: int, core: int, number: int, visible: int) -> None:
     """Put a packet whose last flit is visible at a cycle into a core's NoC FIFO."""
     unit = core_at(m, core)
@@ -173,7 +173,7 @@ def enter_queue(m: int, core: int, number: int, visible: int) -> None:
     wake_core(m, core, visible)
 
 
-@kernel
+@inner_kernel
 def count_flits(m: int, packet: Any, ejected: bool) -> None:
     """Count a packet's flits on one link between routers, or at one destination."""
     if packet.owner >= 0:
@@ -190,7 +190,7 @@ def count_flits(m: int, packet: Any, ejected: bool) -> None:
             host.link_flits += packet.flits
 
 
-@kernel
+@inner_kernel
 def deliver(m: int, node: int, port: int, number: int, cycle: int) -> None:
     """Send a packet out of a router port, the head flit in a cycle: to the next router, the core or a host port."""
     packet = packet_at(m, number)
@@ -215,7 +215,7 @@ def deliver(m: int, node: int, port: int, number: int, cycle: int) -> None:
     soon(m, cycle + packet.flits)
 
 
-@kernel
+@inner_kernel
 def room_behind(m: int, node: int, port: int) -> int:
     """Return the free flits of the buffer that an output port leads to."""
     columns = settings_of(m).columns
@@ -232,7 +232,7 @@ def room_behind(m: int, node: int, port: int) -> int:
     return int(buffer_at(m, (node - 1) * 5 + EAST).room)
 
 
-@kernel
+@inner_kernel
 def arbitrate(m: int, port_number: int, cycle: int) -> None:
     """Let an output port grant one eligible packet that has room behind it, round robin."""
     output = port_at(m, port_number)
@@ -273,7 +273,7 @@ def arbitrate(m: int, port_number: int, cycle: int) -> None:
         wake_port(m, port_number, later)
 
 
-@kernel
+@inner_kernel
 def free_buffer(m: int, buffer: int, cycle: int) -> None:
     """Free the first packet's room in an input buffer; the next packet is first from now on, and who feeds it may go on."""
     unit = buffer_at(m, buffer)
@@ -300,14 +300,14 @@ def free_buffer(m: int, buffer: int, cycle: int) -> None:
         wake_port(m, (node - 1) * 5 + EAST, cycle)
 
 
-@kernel
+@inner_kernel
 def hops(m: int, a: int, b: int) -> int:
     """Return the number of links between two routers."""
     columns = settings_of(m).columns
     return int(abs(a % columns - b % columns) + abs(a // columns - b // columns))
 
 
-@kernel
+@inner_kernel
 def walk_link(m: int, packet: Any, node: int, direction: int) -> int:
     """Count a packet on a link of the ideal network and return the router behind it."""
     columns = settings_of(m).columns
@@ -323,7 +323,7 @@ def walk_link(m: int, packet: Any, node: int, direction: int) -> int:
     return int(behind)
 
 
-@kernel
+@inner_kernel
 def wake_sink(m: int, port: int, time: int) -> None:
     """Let a sink of the ideal network look at its queue at a cycle."""
     unit = port_at(m, port)
@@ -332,7 +332,7 @@ def wake_sink(m: int, port: int, time: int) -> None:
         schedule(m, DECISIONS, time, SINK, port, 0)
 
 
-@kernel
+@inner_kernel
 def offer(m: int, port_number: int, number: int, arrival: int) -> None:
     """Queue a packet at a sink of the ideal network, in the order (arrival, source)."""
     packet = packet_at(m, number)
@@ -359,7 +359,7 @@ def offer(m: int, port_number: int, number: int, arrival: int) -> None:
     soon(m, arrival)
 
 
-@kernel
+@inner_kernel
 def inject(m: int, number: int, node: int, port: int, cycle: int) -> None:
     """Send a packet into the network from a core or host port; its first flit is visible at the router one cycle later."""
     packet = packet_at(m, number)
@@ -392,7 +392,7 @@ def inject(m: int, number: int, node: int, port: int, cycle: int) -> None:
                     walk_link(m, packet, at, 1 << output)
 
 
-@kernel
+@inner_kernel
 def sink(m: int, port_number: int, cycle: int) -> None:
     """Take the next packet at a sink of the ideal network, one flit a cycle."""
     output = port_at(m, port_number)

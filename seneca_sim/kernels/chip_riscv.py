@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seneca_sim.kernels import kernel
+from seneca_sim.kernels import inner_kernel
 from seneca_sim.kernels.chip_core import (
     append_record,
     begin_job,
@@ -59,21 +59,21 @@ __all__ = ["count_values", "event_packet", "group_at", "riscv", "token_packet"]
 RUN_AHEAD = 64
 
 
-@kernel
+@inner_kernel
 def group_at(m: int, sender: Any, row: int, column: int) -> int:
     """Return the destination group of a position (counted in the sender's box)."""
     row_class = look(m, sender.row_class_at + row)
     return int(sender.event_group + row_class * sender.n_column_classes + look(m, sender.column_class_at + column))
 
 
-@kernel
+@inner_kernel
 def reaches(m: int, group_number: int) -> bool:
     """Return whether a group has any destination."""
     group = group_of(m, group_number)
     return bool(group.remote or group.n_local > 0)
 
 
-@kernel
+@inner_kernel
 def event_packet(m: int, sender: Any, step: int, group: int, y: int, x: int, value: int, count: int) -> int:
     """Make a packet of `count` values of one position."""
     number = new_packet(m, EVENTS, sender.owner, step, group)
@@ -87,7 +87,7 @@ def event_packet(m: int, sender: Any, step: int, group: int, y: int, x: int, val
     return number
 
 
-@kernel
+@inner_kernel
 def token_packet(m: int, sender: Any, step: int, row: int) -> int:
     """Make the token of a row (counted in the sender's box)."""
     group = sender.token_group + look(m, sender.row_class_at + row)
@@ -97,7 +97,7 @@ def token_packet(m: int, sender: Any, step: int, row: int) -> int:
     return number
 
 
-@kernel
+@inner_kernel
 def count_values(m: int, emission: Any, low: int, high: int) -> Any:
     """Return (first, count) of an active position's values with low <= channel < high."""
     first = emission.value
@@ -110,7 +110,7 @@ def count_values(m: int, emission: Any, low: int, high: int) -> Any:
     return first, last - first
 
 
-@kernel
+@inner_kernel
 def try_inject(m: int, core: int, now: int, exact: bool) -> int:
     """Class 1: hand the finished packet to the router and to the core's own input."""
     unit = core_at(m, core)
@@ -145,7 +145,7 @@ def try_inject(m: int, core: int, now: int, exact: bool) -> int:
     return end
 
 
-@kernel
+@inner_kernel
 def send_credit(m: int, core: int, now: int) -> int:
     """Class 2a: make the packet of a pending credit, the latest layer's first."""
     unit = core_at(m, core)
@@ -179,7 +179,7 @@ def send_credit(m: int, core: int, now: int) -> int:
     return NOTHING
 
 
-@kernel
+@inner_kernel
 def after_send(m: int, core: int, end: int) -> None:
     """Consume the head record when the job that ends at a cycle leaves nothing to send."""
     record = record_at(m, core_at(m, core).record_head)
@@ -187,7 +187,7 @@ def after_send(m: int, core: int, end: int) -> None:
         consume(m, core, end)
 
 
-@kernel
+@inner_kernel
 def send_record(m: int, core: int, now: int) -> int:
     """Class 2b: scan, wrap or close the head record of the event FIFO."""
     unit, settings = core_at(m, core), settings_of(m)
@@ -230,7 +230,7 @@ def send_record(m: int, core: int, now: int) -> int:
     return end
 
 
-@kernel
+@inner_kernel
 def is_ready(m: int, part: Any) -> bool:
     """Return whether the next output position of a part is ready."""
     if part.ready:
@@ -250,7 +250,7 @@ def is_ready(m: int, part: Any) -> bool:
     return True
 
 
-@kernel
+@inner_kernel
 def next_position(m: int, part_number: int) -> None:
     """Count the position as fired; go on to the next one and grant the rows that this frees."""
     part = part_at(m, part_number)
@@ -269,7 +269,7 @@ def next_position(m: int, part_number: int) -> None:
     raise_rows(m, part_number)
 
 
-@kernel
+@inner_kernel
 def emits(m: int, part: Any) -> bool:
     """Return whether the trace has events of the part's current position."""
     if part.emission >= start_at(m, part.sender * (settings_of(m).steps + 1) + part.step + 1):
@@ -279,7 +279,7 @@ def emits(m: int, part: Any) -> bool:
     return bool(emission_at(m, part.emission).position == position)
 
 
-@kernel
+@inner_kernel
 def skip_untouched(m: int, core: int, part_number: int, now: int, closes: bool) -> int:
     """Skip an untouched position, or push the marker that closes its row."""
     part, settings = part_at(m, part_number), settings_of(m)
@@ -306,7 +306,7 @@ def skip_untouched(m: int, core: int, part_number: int, now: int, closes: bool) 
     return end
 
 
-@kernel
+@inner_kernel
 def add_record(
     m: int, core: int, part_number: int, task_end: int, reserve: int, value: int, count: int, closes: bool
 ) -> None:
@@ -323,7 +323,7 @@ def add_record(
     record.scanned = settings_of(m).evgen
 
 
-@kernel
+@inner_kernel
 def push_fire(m: int, core: int, part_number: int, now: int, closes: bool) -> int:
     """Push the fire task of the current position (of its current piece of channels)."""
     part, unit, settings = part_at(m, part_number), core_at(m, core), settings_of(m)
@@ -378,7 +378,7 @@ def push_fire(m: int, core: int, part_number: int, now: int, closes: bool) -> in
     return end
 
 
-@kernel
+@inner_kernel
 def try_fire(m: int, core: int, part_number: int, now: int) -> int:
     """Class 3 for one part: flush an open group, skip an untouched position, or fire."""
     part = part_at(m, part_number)
@@ -402,7 +402,7 @@ def try_fire(m: int, core: int, part_number: int, now: int) -> int:
     return push_fire(m, core, part_number, now, closes)
 
 
-@kernel
+@inner_kernel
 def try_replay(m: int, core: int, part_number: int, now: int) -> int:
     """Class 5 for one part: replay the next packet, or end the row, of the values of the step before."""
     part, unit, settings = part_at(m, part_number), core_at(m, core), settings_of(m)
@@ -458,7 +458,7 @@ def try_replay(m: int, core: int, part_number: int, now: int) -> int:
     return end
 
 
-@kernel
+@inner_kernel
 def next_job(m: int, core: int, now: int, exact: bool) -> int:
     """Start the first possible job of a core; return its end, NOTHING, or UNSURE."""
     unit = core_at(m, core)
@@ -496,7 +496,7 @@ def next_job(m: int, core: int, now: int, exact: bool) -> int:
     return NOTHING
 
 
-@kernel
+@inner_kernel
 def rest(m: int, core: int, now: int) -> None:
     """Note why a core does nothing from now on, and when that may change by itself."""
     unit = core_at(m, core)
@@ -518,7 +518,7 @@ def rest(m: int, core: int, now: int) -> None:
         wake_core(m, core, unit.retry)
 
 
-@kernel
+@inner_kernel
 def riscv(m: int, core: int, cycle: int) -> None:
     """Let a core's RISC-V work from a cycle on."""
     unit = core_at(m, core)

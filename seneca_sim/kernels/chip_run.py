@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seneca_sim.kernels import kernel
+from seneca_sim.kernels import inner_kernel, kernel
 from seneca_sim.kernels.chip_host import host_port, host_receives, release_step
 from seneca_sim.kernels.chip_machine import (
     WHEEL_SLOTS,
@@ -33,7 +33,7 @@ QUIET, FULL, MORE = 0, 1, 2
 """Why `run` returned: nothing is left to do, an array must grow, the cycle budget is used up."""
 
 
-@kernel
+@inner_kernel
 def take_effect(m: int, kind: int, unit: int, argument: int, cycle: int) -> None:
     """Make one effect visible."""
     if kind == FREE_BUFFER:
@@ -48,7 +48,7 @@ def take_effect(m: int, kind: int, unit: int, argument: int, cycle: int) -> None
         host_receives(m, unit, argument, cycle)
 
 
-@kernel
+@inner_kernel
 def decide(m: int, kind: int, unit: int, cycle: int) -> None:
     """Let one unit decide."""
     if kind == RISC_V:
@@ -61,7 +61,7 @@ def decide(m: int, kind: int, unit: int, cycle: int) -> None:
         sink(m, unit, cycle)
 
 
-@kernel
+@inner_kernel
 def serve(m: int, queue: int, cycle: int) -> None:
     """Serve the entries of one queue for a cycle; entries of later rounds of the wheel stay."""
     totals = totals_of(m)
@@ -103,10 +103,9 @@ def run(m: int, until: int, margin: int) -> int:
         if totals.now >= until:
             return MORE
         cycle = totals.now
-        if slot_at(m, EFFECTS * WHEEL_SLOTS + (cycle & mask)).first >= 0:
-            serve(m, EFFECTS, cycle)
-        if slot_at(m, DECISIONS * WHEEL_SLOTS + (cycle & mask)).first >= 0:
-            serve(m, DECISIONS, cycle)
+        for queue in range(2):  # effects, then decisions
+            if slot_at(m, queue * WHEEL_SLOTS + (cycle & mask)).first >= 0:
+                serve(m, queue, cycle)
         totals.now = cycle + 1
     return QUIET
 

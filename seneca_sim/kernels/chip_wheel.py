@@ -6,7 +6,7 @@ what is visible, so their order does not matter; effects of one cycle touch diff
 
 from __future__ import annotations
 
-from seneca_sim.kernels import kernel
+from seneca_sim.kernels import inner_kernel
 from seneca_sim.kernels.chip_machine import (
     WHEEL_SLOTS,
     entry_at,
@@ -20,7 +20,7 @@ EFFECTS = 0
 DECISIONS = 1
 
 
-@kernel
+@inner_kernel
 def schedule(m: int, queue: int, time: int, kind: int, unit: int, argument: int) -> None:
     """Put an entry on the wheel at a cycle."""
     totals = totals_of(m)
@@ -38,7 +38,7 @@ def schedule(m: int, queue: int, time: int, kind: int, unit: int, argument: int)
     totals.nodes_used += 1
 
 
-@kernel
+@inner_kernel
 def soon(m: int, time: int) -> None:
     """Note that an effect becomes visible at a cycle, for the makespan."""
     totals = totals_of(m)
