@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,12 +43,10 @@ def random_system(seed: int, **timing: object) -> RandomSystem:
 def random_timing(rng: np.random.Generator) -> Timing:
     """Return timing parameters that make everything happen: small FIFOs, all switches."""
 
-    def one_of(*choices):  # noqa: ANN202
+    def one_of(*choices):
         return choices[int(rng.integers(len(choices)))]
 
     max_flits = int(rng.integers(3, 7))
-    order = one_of("depth-first", "depth-first", "depth-first", "conventional")
-    barrier = one_of("layer", "global")
     return Timing(
         group_size=int(rng.integers(1, 5)),
         group_scope=one_of("packet", "step"),
@@ -69,16 +68,16 @@ def random_timing(rng: np.random.Generator) -> Timing:
         group_bits=one_of(8, 30),
         y_bits=8,
         x_bits=8,
-        order=order,
-        barrier=barrier,
+        order=one_of("depth-first", "depth-first", "depth-first", "conventional"),
+        barrier=one_of("layer", "global"),
         barrier_cycles=int(rng.integers(0, 5)),
         early_replay=bool(rng.random() < 0.3),
         pipelined=bool(rng.random() < 0.6),
-        period=0 if (order, barrier) == ("conventional", "global") else one_of(0, 0, 50, 700),
+        period=one_of(0, 0, 50, 700),
     )
 
 
-RV_COSTS = "packet value position fire untouched out_packet out token replay skip scan".split()
+RV_COSTS = ("packet", "value", "position", "fire", "untouched", "out_packet", "out", "token", "replay", "skip", "scan")
 
 
 def random_costs(rng: np.random.Generator, network: Network) -> Costs:
@@ -151,4 +150,4 @@ def _cuts(rng: np.random.Generator, size: int) -> list[Span]:
         sorted(set(rng.integers(1, size, int(rng.integers(0, 3))).tolist())) if size > 1 and rng.random() < 0.5 else []
     )
     bounds = [0, *inner, size]
-    return list(zip(bounds[:-1], bounds[1:], strict=True))
+    return list(pairwise(bounds))
