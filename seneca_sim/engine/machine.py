@@ -196,7 +196,9 @@ def _settings(plan: Plan, margin: int, ring: int, words: int) -> NDArray[np.void
 
 def _emissions(plan: Plan, channels: ChannelPool) -> tuple[NDArray[np.void], NDArray[np.int64]]:
     """Return the emissions of all senders back to back, and where each step of each sender begins."""
-    tables, starts, base = [], [], 0
+    tables: list[NDArray[np.int64]] = []
+    starts: list[NDArray[np.int64]] = []
+    base = 0
     for sender in plan.senders:
         layer = plan.network.layers[sender.layer]
         span = (0, layer.shape[0]) if sender.part < 0 else plan.mapping.parts[sender.part].channels

@@ -15,9 +15,7 @@ def chunk_bits(edge: Edge, channels: tuple[int, int], per_chunk: int) -> NDArray
 
     The chunks of a round are those of the part's channels in the input channel's convolution group.
     """
-    mask = edge.mask
-    if mask is None:
-        mask = np.ones(np.shape(edge.weight), dtype=np.bool_)
+    mask = edge.mask if edge.mask is not None else np.ones((1, 1, 1, 1), dtype=np.bool_)
     outputs, inputs = mask.shape[:2]
     per_group = outputs // edge.groups
     chunks = -(-min(per_group, channels[1] - channels[0]) // per_chunk)

@@ -177,8 +177,8 @@ def _add_inlets(plan: Plan) -> None:
             inlet = Inlet(number, plan.edge_base[part.layer] + position, edge.source, edge, touch)
             part.inlets.append(len(plan.inlets))
             plan.inlets.append(inlet)
-            for sender in producers.get((edge.source, edge.delay), []):
-                _add_feed(plan, len(plan.inlets) - 1, sender)
+            for producer in producers.get((edge.source, edge.delay), []):
+                _add_feed(plan, len(plan.inlets) - 1, producer)
 
 
 def _add_feed(plan: Plan, number: int, sender_number: int) -> None:

@@ -46,5 +46,6 @@ def inline_kernel(function: Function) -> Function:
 
 def inner_kernel(function: Function) -> Function:
     """Compile a function like `kernel`, but for calls from kernels only: Python cannot call it, and it compiles faster."""
-    inner = numba.njit(cache=_CACHED, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-    return cast("Function", inner(function))
+    without_wrappers: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    compiled = numba.njit(cache=_CACHED, nogil=True, error_model="numpy", **without_wrappers)(function)
+    return cast("Function", compiled)

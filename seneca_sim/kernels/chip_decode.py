@@ -187,7 +187,7 @@ def count_lanes(inlet: Any, chunks: int, has_last: bool, channels: int) -> int:
 
 
 @inner_kernel
-def count_bits(bits: int) -> int:
+def count_bits(bits: Any) -> int:
     """Return the number of set bits."""
     count = 0
     while bits:
@@ -204,7 +204,7 @@ def masked_round(m: int, inlet: Any, packet: Any, begin: int, end: int, row: int
     last_chunk = (channels + inlet.per_chunk - 1) // inlet.per_chunk - 1
     chunks, has_last = 0, False
     for word in range(inlet.mask_words):
-        bits = np.uint64(0)
+        bits: Any = np.uint64(0)
         for value in range(begin, end):
             bits |= mask_at(
                 m, mask_row(m, inlet, channel_at(m, packet.value + value), kernel_row, kernel_column) + word

@@ -11,7 +11,7 @@ Every field is an int64 unless said. Indices are -1 for none. Times are cycles: 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numba
 import numpy as np
@@ -174,7 +174,7 @@ def _records(name: str, dtype: np.dtype[np.void]) -> Callable[[int, int], Any]:
 
         return record(types.int64, index), emit
 
-    return entry  # type: ignore[no-any-return]
+    return cast("Callable[[int, int], Any]", entry)
 
 
 def _numbers(name: str, dtype: type[np.generic]) -> Callable[[int, int], int]:
@@ -193,7 +193,7 @@ def _numbers(name: str, dtype: type[np.generic]) -> Callable[[int, int], int]:
 
         return given(types.int64, index), emit
 
-    return value  # type: ignore[no-any-return]
+    return cast("Callable[[int, int], int]", value)
 
 
 _settings_at = _records("settings", SETTINGS)
