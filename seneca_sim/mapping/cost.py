@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ def packet_flits(layer: Layer, chip: Chip, timing: Timing, values: Index) -> tup
     return packets, packets * timing.header_flits + -(-values // pairs)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class _Work:
     """Work that grows with a range of rows: the sum over [low[a], high[b]) of a per-row amount, times a factor of channels."""
 
@@ -79,8 +80,9 @@ class _Work:
     prefix: Real
     """(rows under + 1,) cumulative amounts."""
 
+    @cached_property
     def matrix(self) -> Real:
-        """Return the work of the parts of output rows a..b at [a, b]."""
+        """The work of the parts of output rows a..b at [a, b]."""
         return self.prefix[self.high][None, :] - self.prefix[self.low][:, None]
 
 
@@ -113,7 +115,7 @@ class _EdgeCost:
         return channels / self.channels * -(-int(of_group) // self.chunk)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class LayerCost:
     """Loads of all parts that a layer can be cut into."""
 
@@ -135,18 +137,22 @@ class LayerCost:
 
     def lanes(self, channels: int) -> Real:
         """Return loop-controller cycles per step at [first row, last row] for parts with some channels."""
-        load = self.fire_chunks.matrix() * -(-channels // self.fire_chunk) + self.fire_tasks.matrix()
+        load = self.fire_chunks.matrix * -(-channels // self.fire_chunk) + self._lanes_of_tasks
         for edge in self.edges:
-            load += edge.rounds.matrix() * edge.chunks(channels) + edge.tasks.matrix()
+            load += edge.rounds.matrix * edge.chunks(channels)
         return load
 
     def control(self, channels: int) -> Real:
         """Return RISC-V cycles per step, without the programs of builds that have no loop controller."""
-        load = self.firing.matrix() + self.sending.matrix() * (channels / self.channels)
-        for edge in self.edges:
-            for work in edge.decoding:
-                load += work.matrix()
-        return load
+        return self._control_of_rows + self.sending.matrix * (channels / self.channels)
+
+    @cached_property
+    def _lanes_of_tasks(self) -> Real:
+        return sum((edge.tasks.matrix for edge in self.edges), start=self.fire_tasks.matrix)
+
+    @cached_property
+    def _control_of_rows(self) -> Real:
+        return sum((work.matrix for edge in self.edges for work in edge.decoding), start=self.firing.matrix)
 
     def cycles(self, channels: int) -> Real:
         """Return the load at [first row, last row] for parts with some channels [cycles per step]."""
@@ -272,5 +278,5 @@ def _fired_positions(layer: Layer, edges: tuple[_EdgeCost, ...]) -> Real:
     first, last = windows(layer, output_range(layer, "rows"), "rows")
     visits = np.zeros(layer.out_shape[1])
     for edge in edges:
-        visits += np.diagonal(_work(first, last + 1, edge.visits).matrix())
+        visits += np.diagonal(_work(first, last + 1, edge.visits).matrix)
     return np.minimum(visits, columns)

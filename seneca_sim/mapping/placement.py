@@ -24,7 +24,8 @@ __all__ = ["Traffic", "flit_hops", "host_rows", "mesh_size", "place_cores", "ser
 
 Real = NDArray[np.float64]
 Index = NDArray[np.int64]
-MOVES_PER_CORE = 60
+MOVES_PER_CORE = 100
+FEWEST_MOVES = 3000
 MOST_MOVES = 40_000
 """Moves tried in all: about a second for a thousand cores."""
 SHARES = 1024
@@ -183,7 +184,7 @@ def _anneal(
     cores: Index, hosts: Index, x: Index, y: Index, number: int, ports: Index, rng: np.random.Generator
 ) -> tuple[tuple[int, int], ...]:
     """Swap the places of two cores (or of a core and an empty place) while that shortens the way, or by chance when it is hot."""
-    moves = min(MOVES_PER_CORE * number, MOST_MOVES)
+    moves = min(max(MOVES_PER_CORE * number, FEWEST_MOVES), MOST_MOVES)
     first, second = rng.integers(0, number, moves), rng.integers(0, len(x), moves)
     luck = rng.random(moves)
 
@@ -196,7 +197,7 @@ def _anneal(
         return int(difference @ away + ways.sum())
 
     samples = [abs(change(int(a), int(b))) for a, b in zip(first[:100], second[:100], strict=True)]
-    hot = max(float(np.mean(samples)) / 4, np.finfo(np.float64).tiny)
+    hot = max(float(np.mean(samples)), np.finfo(np.float64).tiny)
     total = least = 0
     best = x.copy(), y.copy()
     for move in range(moves):

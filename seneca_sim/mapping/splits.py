@@ -142,19 +142,12 @@ class LayerSplits:
 
     @cached_property
     def choices(self) -> tuple[_Choice, ...]:
-        """Cuts along whole chunks; finer ones only if one chunk of all rows does not fit. Fewest ranges first."""
-        units = -(-self.cost.channels // self.cost.chunk)
-        found = [
-            self._choice(even_ranges(self.cost.channels, -(-units // size), self.cost.chunk))
-            for size in sorted({-(-units // number) for number in range(1, units + 1)}, reverse=True)
-        ]
-        if np.isinf(found[-1].fitting[0, -1]):
-            channels = self.cost.channels
-            finer = sorted({-(-channels // size) for size in range(1, self.cost.chunk)} - {len(found[-1].channels)})
-            found += [
-                self._choice(even_ranges(channels, number)) for number in finer if number > len(found[-1].channels)
-            ]
-        return tuple(found)
+        """Even cuts along whole chunks, then all even cuts, fewest ranges first: chunks decide where both are as good."""
+        channels, chunk = self.cost.channels, self.cost.chunk
+        units = -(-channels // chunk)
+        along = [even_ranges(channels, -(-units // size), chunk) for size in _largest_first(units)]
+        finer = [even_ranges(channels, -(-channels // size)) for size in _largest_first(channels)]
+        return tuple(self._choice(ranges) for ranges in dict.fromkeys(along + finer))
 
     def _choice(self, channels: tuple[Span, ...]) -> _Choice:
         most = max(end - start for start, end in channels)
@@ -189,6 +182,15 @@ class LayerSplits:
         cuts = [(first, end - 1) for first, end in even_ranges(len(self.starts), rows)]
         split = self._split(choice, cuts)
         return split if max(split.bits) <= self.limit else None
+
+
+def _largest_first(size: int) -> list[int]:
+    """Return the largest ranges of all even cuts of a size.
+
+    >>> _largest_first(10)
+    [10, 5, 4, 3, 2, 1]
+    """
+    return sorted({-(-size // number) for number in range(1, size + 1)}, reverse=True)
 
 
 def _row_ranges(loads: Real, most_load: float, most: int) -> int | None:

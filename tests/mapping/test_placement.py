@@ -1,0 +1,80 @@
+"""Placement: the mesh, the way that packets go, and the optimum of small systems by brute force."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from seneca_sim.chip import load_chip
+from seneca_sim.mapping.automatic import automatic_mapping
+from seneca_sim.mapping.placement import Traffic, flit_hops, host_rows, mesh_size, place_cores, serpentine, traffic
+from seneca_sim.mapping.types import Part
+from tests.mapping.systems import chain, conv, host, layer, network, whole
+from tests.networks import random_network
+
+SENECA = load_chip("seneca")
+
+
+def random_traffic(rng, cores, hosts=1):
+    half = np.triu(rng.integers(0, 10, (cores, cores)) * (rng.random((cores, cores)) < 0.5), 1).astype(float)
+    return Traffic(half + half.T, rng.integers(0, 10, (cores, hosts)).astype(float))
+
+
+def test_meshes_are_near_square_and_hold_the_cores():
+    for cores in range(1, 60):
+        columns, rows = mesh_size(SENECA, cores)
+        assert columns * rows >= cores > columns * (rows - 1)
+        assert 0 <= columns - rows <= 1
+    assert mesh_size(load_chip("seneca", ["noc.columns=8", "noc.rows=2"]), 3) == (8, 2)
+
+
+def test_a_serpentine_visits_every_place_once_step_by_step():
+    places = serpentine(12, 4)
+    assert len(set(places)) == 12
+    assert all(abs(a[0] - b[0]) + abs(a[1] - b[1]) == 1 for a, b in itertools.pairwise(places))
+
+
+def test_host_ports_are_spread_over_the_rows():
+    assert [host_rows(n, 6) for n in (1, 2, 3)] == [(3,), (1, 4), (1, 3, 5)]
+
+
+def test_small_systems_are_placed_as_well_as_by_trying_all_places():
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        load = random_traffic(rng, 5)
+        nodes = [(x, y) for x in range(3) for y in range(2)]
+        best = min(flit_hops(load, pick, (0,)) for pick in itertools.permutations(nodes, 5))
+        assert flit_hops(load, place_cores(load, (3, 2), (0,), 0), (0,)) == best, seed
+
+
+def test_annealing_never_loses_to_the_serpentine_and_repeats_itself():
+    for seed in range(5):
+        load = random_traffic(np.random.default_rng(seed), 14, hosts=2)
+        places = place_cores(load, (4, 4), (0, 2), seed)
+        assert len(set(places)) == 14
+        assert all(0 <= x < 4 and 0 <= y < 4 for x, y in places)
+        assert flit_hops(load, places, (0, 2)) <= flit_hops(load, serpentine(14, 4), (0, 2))
+        assert places == place_cores(load, (4, 4), (0, 2), seed)
+
+
+def test_traffic_of_a_chain_in_closed_form():
+    """Dense maps: each position of the input and of the convolution sends a packet of 3 flits; a token and a credit a row."""
+    net = chain()
+    load = traffic(net, SENECA, whole(net), 2, None)
+    assert load.hosts[0, 0] == 64 * 3 + 8 * 2
+    assert load.cores[0, 1] == load.cores[1, 0] == 64 * 3 + 8 * 2
+    assert load.hosts[1, 0] == 1 + 5 + 2, "10 values of 4 + 8 bits: two pairs a flit"
+
+
+def test_rows_travel_only_to_the_parts_that_they_reach():
+    net = network(host(), layer("a", 2, 8, conv(0, 2, 2)), layer("b", 2, 8, conv(1, 2, 2), is_output=True))
+    halves = [Part(2, 1 + half, (0, 2), (4 * half, 4 * half + 4), (0, 8), 4) for half in (0, 1)]
+    load = traffic(net, SENECA, [Part(1, 0, (0, 2), (0, 8), (0, 8), 4), *halves], 3, None)
+    assert load.cores[0, 1] == load.cores[0, 2] == 5 * (8 * 2 + 2)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_mappings_place_every_core_once(seed):
+    net = random_network(np.random.default_rng(3))
+    mapping = automatic_mapping(net, SENECA, goal="power-of-two", seed=seed)
+    assert len(set(mapping.place)) == len(mapping.place) == mapping.n_cores
