@@ -1,5 +1,7 @@
 """A lowered network computes what its graph says, whatever is folded, fused, sliced or absorbed."""
 
+import dataclasses
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,6 +53,8 @@ def assert_same(graph, seed=0):
     inputs = {layer.name: rng.integers(-2, 3, layer.shape).astype(float) for layer in network.layers if layer.is_input}
     nodes = evaluate_graph(graph, node_order(graph), inputs)
     layers = evaluate_network(network, inputs)
+    for index, layer in enumerate(network.layers):
+        assert all(edge.source < index for edge in layer.edges)
     sent = [value for layer, value in zip(network.layers, layers, strict=True) if layer.is_output]
     for name, node in graph.nodes.items():
         if isinstance(node, Output):
@@ -325,3 +329,62 @@ def test_stated_precision_and_head_reach_the_layer():
     build.add("relu", Relu(), precision=Precision("int4", "int16", "int8")).add("output", Output())
     layer = lower(build.graph()).layers[1]
     assert (layer.precision, layer.is_head, layer.is_output) == (Precision("int4", "int16", "int8"), True, True)
+
+
+def test_padded_pool_is_not_folded():
+    network = assert_same(chain(Relu(), SumPool2d(2, padding=1), Conv2d(np.ones((2, 2, 2, 2), np.int8)), Relu()))
+    assert layer_names(network) == ["input", "relu0", "sumpool2d1", "relu3"]
+
+
+def test_edges_with_delay_come_last_whatever_the_links_order():
+    build = GraphBuilder("net").add("input", Input((3,))).add("lif", Lif(0.5)).add("out", Lif(0.5))
+    build.add("back", Dense(np.ones((3, 3), np.int8)), "out").add("sum", Add(), "back", "lif")
+    build._links[2] = dataclasses.replace(build._links[2], delay=1)
+    network = lower(build.add("last", Relu()).add("output", Output()).graph())
+    assert [(edge.name, edge.delay) for edge in network.layers[3].edges] == [("lif+last", 0), ("back", 1)]
+
+
+def test_output_of_an_input_is_a_layer():
+    network = assert_same(chain(Flatten(), shape=(2, 3, 3)))
+    assert [(layer.name, layer.is_output) for layer in network.layers] == [("input", False), ("flatten0", True)]
+
+
+def test_output_over_a_delay_is_a_layer():
+    build = GraphBuilder("net").add("input", Input((3,))).add("lif", Lif(0.5)).add("now", Output())
+    build._nodes["before"] = Output()
+    network = lower(build.link("lif", "before", delay=1).graph())
+    assert [(layer.name, layer.is_output) for layer in network.layers] == [
+        ("input", False),
+        ("lif", True),
+        ("lif.2", True),
+    ]
+    assert network.layers[2].edges[0].delay == 1
+
+
+def test_max_pool_that_is_fused_already_stays_before_relu():
+    network = assert_same(chain(Identity(), MaxPool2d(2), Relu()))
+    assert [(layer.name, layer.pool is None) for layer in network.layers[1:]] == [("identity0", False), ("relu2", True)]
+
+
+def test_relu_that_a_delay_reads_stays_behind_max_pool():
+    build = GraphBuilder("net").add("input", Input((2, 4, 4))).add("pool", MaxPool2d(2)).add("relu", Relu())
+    build.add("lif", Lif(0.5)).add("output", Output())
+    build._nodes["back"] = Conv2d(np.ones((2, 2, 3, 3), np.int8), padding=1)
+    network = lower(build.link("relu", "back", delay=1).link("back", "lif").graph())
+    assert layer_names(network) == ["input", "pool", "relu", "lif"]
+    assert [(edge.kind, edge.source, edge.delay) for edge in network.layers[3].edges] == [("add", 2, 0), ("conv", 2, 1)]
+
+
+def test_scaled_part_of_a_recurrent_concatenation_is_delayed_behind_its_layer():
+    build = GraphBuilder("net").add("input", Input((4, 2, 2))).add("first", Lif(0.5))
+    build.add("a", Conv2d(np.ones((2, 4, 1, 1), np.int8))).add("left", Lif(0.5)).add("half", Affine(0.5))
+    build.add("b", Conv2d(np.ones((2, 4, 1, 1), np.int8)), "first").add("right", Lif(0.5))
+    build.add("join", Concat(), "half", "right").add("output", Output(), "right")
+    network = lower(build.link("join", "first", delay=1).graph())
+    assert layer_names(network) == ["input", "first", "left", "right", "left.scaled"]
+    assert [(edge.source, edge.delay, edge.target_offset) for edge in network.layers[1].edges] == [
+        (0, 0, 0),
+        (4, 1, 0),
+        (3, 1, 2),
+    ]
+    assert [(edge.source, edge.delay) for edge in network.layers[4].edges] == [(2, 0)]
