@@ -11,7 +11,8 @@ from seneca_sim.engine.reference import run
 from seneca_sim.errors import DeadlockError, GraphError
 from tests.engine.random_systems import RandomSystem, random_system
 from tests.engine.systems import TASK, Case, conv, layer, source
-from tests.engine.test_walks import ONE_CORE, PRODUCERS, RECURRENT, RESIDUAL
+from tests.engine.test_network_walks import PRODUCERS
+from tests.engine.test_walks import ONE_CORE, RECURRENT, RESIDUAL
 
 
 def message(case: Case) -> str:

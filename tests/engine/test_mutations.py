@@ -20,10 +20,11 @@ from seneca_sim.engine.reference import (
 )
 from seneca_sim.engine.reference.core import Core
 from seneca_sim.engine.reference.geometry import Position
-from tests.engine import test_walks
+from tests.engine import test_network_walks, test_walks
 from tests.engine.test_options import DENSE, POOLED
 
-CHECKS = [getattr(test_walks, name) for name in dir(test_walks) if name.startswith("test_")]
+WALKS = (test_walks, test_network_walks)
+CHECKS = [getattr(module, name) for module in WALKS for name in dir(module) if name.startswith("test_")]
 CHECKS += [POOLED.checked, DENSE.checked]
 """All walks, and the invariants of overlapping windows and of groups across packets."""
 

@@ -13,7 +13,8 @@ from seneca_sim.engine.reference import run, simulate
 from seneca_sim.engine.reference.system import System
 from tests.engine.invariants import check_all
 from tests.engine.random_systems import RandomSystem, random_mapping, random_system
-from tests.engine.test_walks import MULTICAST, ONE_CORE, RECURRENT
+from tests.engine.test_network_walks import MULTICAST
+from tests.engine.test_walks import ONE_CORE, RECURRENT
 
 SEEDS = [seed for seed in range(44) if any(layer.is_output for layer in random_system(seed).network.layers)]
 
