@@ -42,19 +42,25 @@ class Sent:
     """What one entry counts: 1 / steps."""
 
 
-def sent_values(network: Network, number: int, trace: Trace | None, cuts: tuple[int, ...] = ()) -> Sent:
-    """Return what a layer sends if its channels are cut before the channels `cuts` (each range makes packets of its own)."""
+def sent_values(
+    network: Network, number: int, trace: Trace | None, cuts: tuple[int, ...] = (), *, delay: int = 0
+) -> Sent:
+    """Return what a layer sends if its channels are cut before the channels `cuts` (each range makes packets of its own).
+
+    With `delay`, what its replay sends: the values of the step before, nothing in the first.
+    """
     channels, rows, columns = network.layers[number].out_shape
     edges = (0, *cuts, channels)
     if trace is None:
         position = np.repeat(np.arange(rows * columns, dtype=np.int64), len(edges) - 1)
         return Sent(position // columns, position % columns, np.tile(np.ediff1d(edges), rows * columns), 1.0)
     layer = trace.layers[number]
-    position = layer.position.astype(np.int64)
-    values: Index = np.ediff1d(layer.first_event)
+    kept = int(layer.step_start[-1 - delay])
+    position = layer.position[:kept].astype(np.int64)
+    values: Index = np.ediff1d(layer.first_event[: kept + 1])
     if cuts:
         visit = np.repeat(np.arange(len(position), dtype=np.int64), values) * (len(cuts) + 1)
-        visit += np.searchsorted(np.asarray(cuts), layer.channel, side="right")
+        visit += np.searchsorted(np.asarray(cuts), layer.channel[: len(visit)], side="right")
         counts = np.bincount(visit, minlength=1)
         visits = np.flatnonzero(counts)
         position, values = position[visits // (len(cuts) + 1)], counts[visits]
@@ -167,7 +173,11 @@ def layer_cost(
     layer, timing = network.layers[number], chip.timing()
     edges = tuple(
         _edge_cost(
-            network, chip, layer, edge, sent_values(network, edge.source, trace, (cuts or {}).get(edge.source, ()))
+            network,
+            chip,
+            layer,
+            edge,
+            sent_values(network, edge.source, trace, (cuts or {}).get(edge.source, ()), delay=edge.delay),
         )
         for edge in layer.edges
     )

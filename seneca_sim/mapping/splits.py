@@ -156,7 +156,7 @@ class LayerSplits:
         return _Choice(channels, loads, bits, np.where(bits <= self.limit, loads, np.inf))
 
     def _balanced_rows(self, choice: _Choice, number: int, most_load: float) -> Split:
-        """Return the cut into a number of row ranges whose largest load is least."""
+        """Return the cut into a number of row ranges whose largest load is least; even ranges if they are as good."""
         candidates = choice.sorted_loads
         low, high = 0, int(np.searchsorted(candidates, most_load, side="right")) - 1
         while low < high:
@@ -165,7 +165,10 @@ class LayerSplits:
                 low = middle + 1
             else:
                 high = middle
-        return self._split(choice, _cut(choice.fitting, float(candidates[low])))
+        least = float(candidates[low])
+        even = [(first, end - 1) for first, end in even_ranges(len(self.starts), number)]
+        as_good = all(choice.fitting[first, last] <= least for first, last in even)
+        return self._split(choice, even if as_good else _cut(choice.fitting, least))
 
     def _split(self, choice: _Choice, indices: list[tuple[int, int]]) -> Split:
         return Split(

@@ -125,3 +125,14 @@ def test_packets_have_as_many_flits_as_the_header_and_the_values_take():
     packets, flits = packet_flits(net.layers[1], SENECA, SENECA.timing(), np.array([1, 3, 4, 24, 25]))
     assert packets.tolist() == [1, 1, 1, 1, 2]
     assert flits.tolist() == [2, 2, 3, 9, 11]
+
+
+def test_a_replay_sends_the_values_of_the_step_before():
+    rng = np.random.default_rng(4)
+    net = network(host(), layer("r", 4, 8, conv(0, 2, 4), conv(1, 4, 4, delay=1)))
+    trace = random_trace(rng, net, steps=3)
+    recurrent = trace.layers[1]
+    sent = sent_values(net, 1, trace, (1,), delay=1)
+    assert sent.values.sum() == recurrent.first_event[recurrent.step_start[2]]
+    assert sent.weight == 1 / 3
+    assert sent_values(net, 1, trace, (1,)).values.sum() == recurrent.first_event[-1]
