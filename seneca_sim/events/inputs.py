@@ -57,7 +57,8 @@ def load_input(
     """Read a recording (a path, or the name of a shipped one) and slice it into the network's input.
 
     `slice_us` overrides the time step of the network's input contract; `slice_events` cuts by number of events instead.
-    Without `steps` the whole recording is fed, or the length that its format's users agree on (N-MNIST: 300 ms).
+    Without `steps` the whole recording is fed, or the length that its format's users agree on (N-MNIST: 300 ms, with
+    later events in the last step).
     `crop` is (left, top, width, height) in pixels, `pool` sees blocks of pool x pool pixels as one.
     """
     found = find_recording(path)

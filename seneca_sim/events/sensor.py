@@ -32,7 +32,9 @@ def view(
         weights: NDArray[np.float64] = np.maximum(0.0, 1.0 - np.abs(place - np.arange(size)))
         return weights
 
-    seen: NDArray[np.float64] = tents(shape[0], top, picture.shape[0]) @ picture @ tents(shape[1], left, picture.shape[1]).T
+    seen: NDArray[np.float64] = (
+        tents(shape[0], top, picture.shape[0]) @ picture @ tents(shape[1], left, picture.shape[1]).T
+    )
     return seen
 
 

@@ -49,7 +49,7 @@ class EventStream:
     start_us: int = 0
     """Where the first time step begins; cameras with a free-running clock put their first event here."""
     duration_us: int | None = None
-    """Length that the format's users agree on (N-MNIST: 300 ms); None: up to the last event."""
+    """Length that the format's users agree on (N-MNIST: 300 ms), what comes later counts at its end; None: up to the last event."""
     first_byte: int | None = None
     """Where event 0 begins in the file; None where events have no fixed place (text, archives)."""
     event_bytes: int = 0

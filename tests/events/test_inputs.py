@@ -67,10 +67,11 @@ def test_steps_without_events_stay_empty_and_steps_beyond_the_request_are_left_o
     assert stream_steps(stream, (1, 1, 1), "count", Slicing(1000)).n_steps == 10
 
 
-def test_a_stated_duration_sets_the_number_of_steps():
+def test_a_stated_duration_sets_the_number_of_steps_and_takes_later_events_to_its_end():
     stream = EventStream(np.array([100, 9000]), *np.zeros((3, 2), int), 1, 1, "two", duration_us=2500)
-    assert stream_steps(stream, (1, 1, 1), "count", Slicing(1000)).n_steps == 3
-    assert stream_steps(stream, (1, 1, 1), "count", Slicing(1000, steps=4)).n_steps == 4
+    for steps, events in ((None, [1, 0, 1]), (4, [1, 0, 1, 0]), (2, [1, 0])):
+        trace = stream_steps(stream, (1, 1, 1), "count", Slicing(1000, steps=steps))
+        assert np.diff(trace.step_start).tolist() == events
 
 
 def test_slicing_by_number_gives_every_step_the_same_number_of_events():
@@ -247,14 +248,14 @@ def test_a_recording_cannot_feed_two_inputs_and_a_missing_file_is_refused(tmp_pa
     )
 
 
-def test_nmnist_is_fed_as_300_binary_steps_of_1_ms_in_polarity_row_column_order(shared_data):
-    path = shared_data("events/nmnist/test/60001.bs2")
+@pytest.mark.parametrize("sample", ["test/60001.bs2", "test/60002.bs2", "train/3.bs2", "sample_nmnist.bin"])
+def test_nmnist_is_fed_as_300_binary_steps_of_1_ms_in_polarity_row_column_order(shared_data, sample):
+    path = shared_data(f"events/nmnist/{sample}")
     fed = load_input(network((2, 34, 34)), path)
     data = np.fromfile(path, np.uint8).reshape(-1, 5).astype(int)
     expected = np.zeros((300, 2, 34, 34))
     for x, y, high, middle, low in data:
         time_us = (high & 127) << 16 | middle << 8 | low
-        if time_us < 300_000:
-            expected[time_us // 1000, high >> 7, y, x] = 1
+        expected[min(time_us // 1000, 299), high >> 7, y, x] = 1
     assert fed.n_steps == 300
     assert np.array_equal(dense_steps(fed.layers[0], (2, 34, 34)), expected)
