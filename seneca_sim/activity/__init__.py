@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal
 
+from seneca_sim.activity.synthetic import Densities, LayerDensities, load_densities, synthetic_trace
 from seneca_sim.activity.trace import LayerTrace, Trace
+from seneca_sim.activity.trace_file import load_trace, save_trace
+from seneca_sim.errors import RequestError
 from seneca_sim.events.inputs import NetworkInput
 from seneca_sim.graph.network import Network
 
-__all__ = ["LayerTrace", "Trace", "run_network"]
+__all__ = [
+    "Densities",
+    "LayerDensities",
+    "LayerTrace",
+    "Trace",
+    "load_activity",
+    "load_densities",
+    "load_trace",
+    "run_network",
+    "save_trace",
+    "synthetic_trace",
+]
 
 
 def run_network(
@@ -38,3 +54,14 @@ def run_network(
     if isinstance(inputs, NetworkInput):
         return run_steps(network, inputs.layers, progress, overflow, description or inputs.description)
     return run_steps(network, inputs, progress, overflow, description)
+
+
+def load_activity(network: Network, path: str | Path, *, steps: int | None = None, seed: int = 0) -> Trace:
+    """Return the activity that a file holds: a stored trace (`steps` must be its own), or one drawn from stated densities."""
+    found = Path(path)
+    if zipfile.is_zipfile(found):
+        trace = load_trace(found, network)
+        if steps is not None and steps != trace.n_steps:
+            raise RequestError(f"steps must be {trace.n_steps}, those of the trace {found.name}, not {steps}")
+        return trace
+    return synthetic_trace(network, load_densities(found, network), steps=steps, seed=seed)

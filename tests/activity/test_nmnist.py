@@ -1,0 +1,63 @@
+"""A real spiking network on 50 real recordings: class, output spikes and spikes per layer, under both spike rules."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seneca_sim.activity import run_network
+from seneca_sim.events.sparse import LayerTrace, sparse_steps
+from seneca_sim.graph.load import load_network
+
+STEPS, SHAPE = 300, (2, 34, 34)
+
+
+def recording(path: Path) -> LayerTrace:
+    """Return a recording in 1 ms bins clipped to 0/1; what comes after 300 ms falls into the last bin."""
+    x, y, high, middle, low = np.fromfile(path, np.uint8).reshape(-1, 5).astype(np.int64).T
+    time_us = (high & 127) << 16 | middle << 8 | low
+    step = np.minimum(time_us // 1000, STEPS - 1)
+    return sparse_steps(np.unique(((step * 34 + y) * 34 + x) * 2 + (high >> 7)), None, STEPS, SHAPE)
+
+
+@pytest.mark.parametrize(("rule", "max_spikes"), [("single", 1), ("multi", 1000)])
+def test_spikes_of_all_layers_equal_the_reference(shared_data, rule, max_spikes):
+    reference = json.loads(shared_data("models/reference/nir_cnn_nmnist.json").read_text())
+    network = load_network(
+        shared_data("models/nir/cnn_sinabs.nir"), dt_us=1000, reset="subtract", max_spikes=max_spikes
+    )
+    expected = reference[rule]
+    for number, sample in enumerate(reference["samples"]):
+        trace = run_network(network, [recording(shared_data(f"events/{sample}"))])
+        spikes = [int(sum_of(layer)) for layer in trace.layers[1:]]
+        assert spikes == [counts[number] for counts in expected["spikes"].values()], sample
+        assert trace.class_scores.tolist() == expected["out"][number], sample
+        assert np.argmax(trace.class_scores) == np.argmax(expected["out"][number]), sample
+
+
+def sum_of(layer: LayerTrace) -> float:
+    return len(layer.channel) if layer.value is None else layer.value.sum()
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from seneca_sim.activity import run_network
+from seneca_sim.events import load_input
+from seneca_sim.graph.load import load_network
+network = load_network({network!r}, dt_us=1000, reset="subtract")
+trace = run_network(network, load_input(network, {recording!r}))
+assert trace.n_steps == 300 and trace.sops.sum() > 10**6
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def test_a_recording_runs_within_400_mib(shared_data):
+    network, events = (str(shared_data(name)) for name in ("models/nir/cnn_sinabs.nir", "events/nmnist/test/60001.bs2"))
+    script = MEMORY.format(root=str(Path(__file__).parents[2]), network=network, recording=events)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 400
