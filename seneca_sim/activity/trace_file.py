@@ -20,6 +20,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +112,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
                     )
             about = json.loads(archive.read("trace.json"))
             arrays = {
-                member.filename.removesuffix(".npy"): np.lib.format.read_array(
-                    BytesIO(archive.read(member)), allow_pickle=False
-                )
+                member.filename.removesuffix(".npy"): _plain_array(archive.read(member))
                 for member in members
                 if member.filename.endswith(".npy")
             }
@@ -128,6 +127,23 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             raise
         raise FileFormatError(f"{path}: not an activity trace, or damaged: {str(error).splitlines()[0]}") from None
     return about, arrays
+
+
+def _plain_array(data: bytes) -> NDArray[Any]:
+    """Return the array of an ``.npy`` file; nothing is allocated before the data are known to be there."""
+    stream = BytesIO(data)
+    version = np.lib.format.read_magic(stream)
+    if version != (1, 0):
+        raise ValueError(f"version {version} of the npy format, expected (1, 0)")
+    shape, column_major, dtype = np.lib.format.read_array_header_1_0(stream)
+    if column_major or dtype.hasobject:
+        raise ValueError(
+            f"an array of {dtype} in {'column' if column_major else 'row'} order, expected plain numbers in row order"
+        )
+    content = data[stream.tell() :]
+    if prod(shape) * dtype.itemsize != len(content):
+        raise ValueError(f"an array of shape {shape} and type {dtype} with {len(content)} bytes")
+    return np.frombuffer(content, dtype).reshape(shape)
 
 
 def _check_about(path: str | Path, about: Any, network: Network) -> None:
