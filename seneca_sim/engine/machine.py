@@ -52,10 +52,9 @@ def build_machine(plan: Plan) -> records.Machine:
     senders = _senders(plan, emission_start, sender_groups)
     inlets, feeds, gates = _inlets(plan, mask_at), _feeds(plan), _gates(plan)
     n_cores, n_nodes = len(plan.mapping.place), plan.nodes
-    ring = plan.timing.input_flits if plan.timing.noc == "mesh" else 64
     words = max((int(inlet["mask_words"]) for inlet in inlets), default=1)
     arrays = {
-        "settings": _settings(plan, margin, ring, words),
+        "settings": _settings(plan, margin, words),
         "totals": _totals(),
         "parts": parts,
         "inlets": inlets,
@@ -78,7 +77,6 @@ def build_machine(plan: Plan) -> records.Machine:
         "tree": trees,
         "touched": touched,
         "task_slots": np.zeros(n_cores * plan.timing.task_fifo, dtype=records.TASK_SLOT),
-        "queues": np.zeros(n_cores * ring, dtype=records.RING),
         "rings": np.zeros(n_nodes * 5 * plan.timing.buffer_flits, dtype=records.RING),
         "open_masks": np.zeros(len(inlets) * words, dtype=records.BITS),
         "nodes": _nodes(plan),
@@ -110,20 +108,6 @@ def grow(machine: records.Machine) -> None:
         totals[free] = len(old)
         machine.settings[size] = len(new)
         machine.replace(name, new)
-    if totals["queue_peak"] >= machine.settings["queue_ring"] - 1:
-        _grow_queues(machine)
-
-
-def _grow_queues(machine: records.Machine) -> None:
-    """Double the rings of the NoC FIFOs (the ideal network does not limit them)."""
-    ring, cores = int(machine.settings["queue_ring"]), machine["cores"]
-    order = (cores["queue_head"][:, None] + np.arange(ring)) % ring
-    rolled = np.take_along_axis(machine["queues"].reshape(len(cores), ring), order, axis=1)
-    wider = np.zeros((len(cores), 2 * ring), dtype=records.RING)
-    wider[:, :ring] = rolled
-    cores["queue_head"] = 0
-    machine.settings["queue_ring"] = 2 * ring
-    machine.replace("queues", wider.ravel())
 
 
 def _filled(size: int, dtype: np.dtype[np.void]) -> NDArray[np.void]:
@@ -160,7 +144,7 @@ def _totals() -> NDArray[np.void]:
     return totals
 
 
-def _settings(plan: Plan, margin: int, ring: int, words: int) -> NDArray[np.void]:
+def _settings(plan: Plan, margin: int, words: int) -> NDArray[np.void]:
     """Return the constants of a run."""
     timing = plan.timing
     values: dict[str, Any] = {
@@ -181,7 +165,6 @@ def _settings(plan: Plan, margin: int, ring: int, words: int) -> NDArray[np.void
         "n_entries": 8 * margin,
         "n_packets": 4 * margin,
         "n_records": 4 * margin,
-        "queue_ring": ring,
         "buffer_ring": plan.timing.buffer_flits,
         "open_words": words,
         "n_hosts": len(plan.hosts),
@@ -539,7 +522,16 @@ def _group(plan: Plan, sender: Any, feeds: list[int], trees: dict[tuple[int, fro
 def _cores(plan: Plan) -> NDArray[np.void]:
     """Return the records of the cores."""
     table = np.zeros(len(plan.mapping.place), dtype=records.CORE)
-    for name in ("record_head", "record_tail", "record_shrink", "outbox", "loop_packet", "packet"):
+    for name in (
+        "record_head",
+        "record_tail",
+        "record_shrink",
+        "outbox",
+        "loop_packet",
+        "packet",
+        "queue_first",
+        "queue_last",
+    ):
         table[name] = -1
     table["wake"] = NEVER
     table["idle"] = 1
@@ -568,9 +560,9 @@ def _buffers(plan: Plan) -> NDArray[np.void]:
 
 
 def _ports(plan: Plan) -> NDArray[np.void]:
-    """Return the records of the output ports; in the ideal network `requests` heads the sink's queue."""
+    """Return the records of the output ports; in the ideal network a sink's queue goes from `requests` to `last`."""
     table = np.zeros(plan.nodes * 5, dtype=records.PORT)
-    table["last"] = LOCAL
+    table["last"] = LOCAL if plan.timing.noc == "mesh" else -1
     table["wake"] = NEVER
     table["requests"] = 0 if plan.timing.noc == "mesh" else -1
     return table

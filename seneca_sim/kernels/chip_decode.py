@@ -11,6 +11,7 @@ from seneca_sim.kernels.chip_core import begin_job, pass_positions, push_task, s
 from seneca_sim.kernels.chip_machine import (
     channel_at,
     core_at,
+    entry_at,
     feed_at,
     group_of,
     inlet_at,
@@ -21,12 +22,11 @@ from seneca_sim.kernels.chip_machine import (
     packet_at,
     part_at,
     part_times_at,
-    queue_at,
     settings_of,
     state_at,
     touched_at,
 )
-from seneca_sim.kernels.chip_network import CREDIT, EVENTS, FREE_QUEUE, TOKEN, release_packet
+from seneca_sim.kernels.chip_network import CREDIT, EVENTS, FREE_QUEUE, TOKEN, give_entry, release_packet
 from seneca_sim.kernels.chip_wheel import EFFECTS, schedule
 
 __all__ = ["BLOCKED_CREDIT", "BLOCKED_NETWORK", "BLOCKED_ROOM", "BLOCKED_SLOT", "NOTHING", "UNSURE", "decode", "flush"]
@@ -91,15 +91,13 @@ def take_packet(m: int, core: int, now: int, exact: bool) -> int:
     unit = core_at(m, core)
     if unit.loop_packet >= 0 and take_feeds(m, core, 1, unit.loop_packet):
         return 1
-    if unit.queue_count == 0:
+    if unit.queue_first < 0:
         return NOTHING if exact else UNSURE
-    visible = queue_at(m, core * settings_of(m).queue_ring + unit.queue_head).visible
-    if visible > now:
-        unit.retry = min(unit.retry, visible)
+    entry = entry_at(m, unit.queue_first)
+    if entry.time > now:
+        unit.retry = min(unit.retry, entry.time)
         return NOTHING
-    if not take_feeds(m, core, 2, queue_at(m, core * settings_of(m).queue_ring + unit.queue_head).packet):
-        return NOTHING
-    return 1
+    return 1 if take_feeds(m, core, 2, entry.unit) else NOTHING
 
 
 @inner_kernel
@@ -114,8 +112,9 @@ def next_feed(m: int, core: int, end: int) -> None:
     if unit.source == 1:
         unit.loop_packet = -1
     else:
-        unit.queue_head = (unit.queue_head + 1) % settings_of(m).queue_ring
-        unit.queue_count -= 1
+        entry = unit.queue_first
+        unit.queue_first = entry_at(m, entry).next
+        give_entry(m, entry)
         schedule(m, EFFECTS, end, FREE_QUEUE, core, packet_at(m, unit.packet).flits)
     release_packet(m, unit.packet)
     unit.source = 0

@@ -40,13 +40,13 @@ SETTINGS = _record(
     " rv_packet rv_value rv_position rv_fire rv_untouched rv_out_packet rv_out rv_token rv_replay rv_skip rv_scan"
     " mesh router_cycles credits conventional barrier barrier_cycles early_replay pipelined period"
     " columns nodes n_cores n_parts n_inlets n_hosts n_outputs max_depth"
-    " n_entries n_packets n_records queue_ring buffer_ring open_words"
+    " n_entries n_packets n_records buffer_ring open_words"
 )
 """Constants of a run; `task_scope` 0 position, 1 row, 2 pixel; `barrier` 1 global."""
 
 TOTALS = _record(
     "now last_effect wheel_count nodes_used packets_used records_used free_node free_packet free_record"
-    " phase_step phase_depth steps_done events_done queue_peak"
+    " phase_step phase_depth steps_done events_done"
 )
 """The few numbers that belong to no unit."""
 
@@ -89,7 +89,7 @@ GROUP = _record("tree dests_at n_dests local_at n_local remote to_host")
 CORE = _record(
     "node parts_at n_parts job_end idle idle_state idle_since wake lc_free lc_busy eg_free"
     " tasks oldest_task tasks_max room room_max record_head record_tail record_shrink head_since"
-    " outbox outbox_values loop_packet loop_visible queue_head queue_count flits flits_max input_room"
+    " outbox outbox_values loop_packet loop_visible queue_first queue_last flits flits_max input_room"
     " blocked retry limit source packet feed feeds_left started fresh_packet neuron_row neuron_column value fresh_scope"
     " pending_credits unfinished replays"
 )
@@ -111,7 +111,7 @@ EMISSION = _record("position value count")
 """Active position of a sender: position in the layer's map, first entry of `Machine.channel`, number of values."""
 
 NODE = _record("time kind unit argument next")
-"""An entry of the time wheel."""
+"""An entry of the time wheel, of a NoC FIFO (time: visible; unit: packet), or of a sink of the ideal network."""
 
 LINK = _record("flits waited")
 """An output port's flits, and the cycles that eligible packets waited for it (node * 5 + port)."""
@@ -131,7 +131,7 @@ HOST_COUNTS = _record("flits link_flits ejected_flits sent dropped received")
 STEP = _record("release first_flit first_output last_output end")
 PART_TIMES = _record("start first_output done")
 RING = _record("packet visible")
-"""An entry of a NoC FIFO (core * queue_ring + place) or of an input buffer (buffer * buffer_ring + place)."""
+"""An entry of a NoC FIFO (core * + place) or of an input buffer (buffer * buffer_ring + place)."""
 
 NODE_UNITS = _record("core host")
 """What hangs on a router: its core (-1: none), and 0 where a host port is at W (else -1)."""
@@ -213,7 +213,6 @@ emission_at = _records("emissions", EMISSION)
 entry_at = _records("entries", NODE)
 slot_at = _records("wheel", FIRST)
 task_slot_at = _records("task_slots", TASK_SLOT)
-queue_at = _records("queues", RING)
 ring_at = _records("rings", RING)
 open_at = _records("open_masks", BITS)
 touched_at = _records("touched", TOUCHED)

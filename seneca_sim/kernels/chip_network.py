@@ -16,7 +16,6 @@ from seneca_sim.kernels.chip_machine import (
     packet_at,
     part_counts_at,
     port_at,
-    queue_at,
     ring_at,
     settings_of,
     totals_of,
@@ -157,16 +156,40 @@ def enter_buffer(m: int, buffer: int, number: int, visible: int) -> None:
 
 
 @inner_kernel
+def take_entry(m: int, time: int, unit: int) -> int:
+    """Take an entry from the pool, for a list that is not the wheel's."""
+    totals = totals_of(m)
+    number = totals.free_node
+    entry = entry_at(m, number)
+    totals.free_node = entry.next
+    totals.nodes_used += 1
+    entry.time = time
+    entry.unit = unit
+    entry.next = -1
+    return int(number)
+
+
+@inner_kernel
+def give_entry(m: int, number: int) -> None:
+    """Return an entry to the pool."""
+    totals = totals_of(m)
+    entry_at(m, number).next = totals.free_node
+    totals.free_node = number
+    totals.nodes_used -= 1
+
+
+@inner_kernel
 def enter_queue(m: int, core: int, number: int, visible: int) -> None:
     """Put a packet whose last flit is visible at a cycle into a core's NoC FIFO."""
     unit = core_at(m, core)
     packet = packet_at(m, number)
     packet.copies += 1
-    slot = (unit.queue_head + unit.queue_count) % settings_of(m).queue_ring
-    queue_at(m, core * settings_of(m).queue_ring + slot).packet = number
-    queue_at(m, core * settings_of(m).queue_ring + slot).visible = visible
-    unit.queue_count += 1
-    totals_of(m).queue_peak = max(totals_of(m).queue_peak, unit.queue_count)
+    entry = take_entry(m, visible, number)
+    if unit.queue_first < 0:
+        unit.queue_first = entry
+    else:
+        entry_at(m, unit.queue_last).next = entry
+    unit.queue_last = entry
     unit.flits += packet.flits
     unit.input_room -= packet.flits
     unit.flits_max = max(unit.flits_max, unit.flits)
@@ -334,27 +357,29 @@ def wake_sink(m: int, port: int, time: int) -> None:
 
 @inner_kernel
 def offer(m: int, port_number: int, number: int, arrival: int) -> None:
-    """Queue a packet at a sink of the ideal network, in the order (arrival, source)."""
+    """Queue a packet at a sink of the ideal network, in the order (arrival, source); most come last."""
     packet = packet_at(m, number)
     packet.copies += 1
-    entry = totals_of(m).free_node
-    node = entry_at(m, entry)
-    totals_of(m).free_node = node.next
-    totals_of(m).nodes_used += 1
-    node.time = arrival
-    node.kind = packet.rank
-    node.unit = number
-    before, at = -1, port_at(m, port_number).requests
-    while at >= 0:
-        other = entry_at(m, at)
-        if other.time > arrival or (other.time == arrival and other.kind > packet.rank):
+    port = port_at(m, port_number)
+    entry = take_entry(m, arrival, number)
+    before = port.last
+    while before >= 0:
+        other = entry_at(m, before)
+        rank = packet_at(m, other.unit).rank
+        if other.time < arrival or (other.time == arrival and rank <= packet.rank):
             break
-        before, at = at, other.next
-    node.next = at
+        before = other.argument
+    entry_at(m, entry).argument = before
+    behind = port.requests if before < 0 else entry_at(m, before).next
+    entry_at(m, entry).next = behind
     if before < 0:
-        port_at(m, port_number).requests = entry
+        port.requests = entry
     else:
         entry_at(m, before).next = entry
+    if behind < 0:
+        port.last = entry
+    else:
+        entry_at(m, behind).argument = entry
     wake_sink(m, port_number, arrival)
     soon(m, arrival)
 
@@ -406,14 +431,16 @@ def sink(m: int, port_number: int, cycle: int) -> None:
         wake_sink(m, port_number, max(node.time, output.busy))
         return
     output.requests = node.next
+    if node.next < 0:
+        output.last = -1
+    else:
+        entry_at(m, node.next).argument = -1
     number = node.unit
     packet = packet_at(m, number)
     output.busy = cycle + packet.flits
     link_at(m, (port_number // 5) * 5 + port_number % 5).flits += packet.flits
     link_at(m, (port_number // 5) * 5 + port_number % 5).waited += cycle - node.time
-    node.next = totals_of(m).free_node
-    totals_of(m).free_node = entry
-    totals_of(m).nodes_used -= 1
+    give_entry(m, entry)
     deliver(m, port_number // 5, port_number % 5, number, cycle)
     release_packet(m, number)
     if output.requests >= 0:

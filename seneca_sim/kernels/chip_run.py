@@ -97,7 +97,6 @@ def run(m: int, until: int, margin: int) -> int:
             totals.nodes_used + margin > settings_of(m).n_entries
             or totals.packets_used + margin > settings_of(m).n_packets
             or totals.records_used + margin > settings_of(m).n_records
-            or totals.queue_peak >= settings_of(m).queue_ring - 1
         ):
             return FULL
         if totals.now >= until:
