@@ -40,7 +40,9 @@ def test_rounds_of_a_part_are_those_of_the_definition():
                 last = int(rng.integers(0, cost.rows))
                 first = int(rng.integers(0, last + 1))
                 rows = neuron_range(each, (first, last + 1), "rows")
-                positions = visits(trace.layers[edge.source], net.layers[edge.source].out_shape[2])
+                source = trace.layers[edge.source]
+                sent = visits(source, net.layers[edge.source].out_shape[2])
+                positions = sent[: source.step_start[-1 - edge.delay]]
                 cycles = cost.edges[index].rounds.matrix[first, last]
                 types = Precision(each.precision.weight, each.precision.state, net.layers[edge.source].precision.event)
                 rounds = rounds_of(edge, net, each, positions, rows, 4)
