@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from seneca_sim.activity.trace import Trace
 from seneca_sim.chip import Chip
 from seneca_sim.chip.number_types import bits_of
-from seneca_sim.chip.programs import fire_programs, integrate_program
+from seneca_sim.chip.programs import FirePrograms, fire_programs, integrate_program
 from seneca_sim.chip.timing import Timing
 from seneca_sim.graph.network import Edge, Layer, Network, Precision
 from seneca_sim.graph.neurons import Relu, SigmaDelta, ThresholdRelu
@@ -182,10 +182,6 @@ def layer_cost(
         for edge in layer.edges
     )
     programs = fire_programs(chip, *_neuron(layer), layer.precision, layer.pool is not None)
-    per_output = _neurons_per_output(layer) * (programs.update.cycles + timing.lc_chunk)
-    if layer.pool is not None and programs.pool is not None:
-        per_output += layer.pool.kernel[0] * layer.pool.kernel[1] * (programs.pool.cycles + timing.lc_chunk)
-    per_output += programs.emit.cycles + timing.lc_chunk
     rows = np.arange(layer.out_shape[1], dtype=np.int64)
     fired = _fired_positions(layer, edges)
     sent = sent_values(network, number, trace)
@@ -203,7 +199,7 @@ def layer_cost(
         chunk=max([edge.chunk for edge in edges if edge.groups == 1] or [programs.update.neurons_per_chunk]),
         inline=timing.inline,
         edges=edges,
-        fire_chunks=_work(rows, rows + 1, fired * per_output),
+        fire_chunks=_work(rows, rows + 1, fired * _cycles_per_output(layer, programs, timing)),
         fire_tasks=_work(rows, rows + 1, fired * timing.lc_task),
         fire_chunk=programs.update.neurons_per_chunk,
         firing=_work(rows, rows + 1, control),
@@ -219,8 +215,13 @@ def _neuron(layer: Layer) -> tuple[str, dict[str, Any]]:
     return type(layer.neuron).__name__, {**options, "bias": layer.bias is not None}
 
 
-def _neurons_per_output(layer: Layer) -> float:
-    return layer.shape[1] * layer.shape[2] / (layer.out_shape[1] * layer.out_shape[2])
+def _cycles_per_output(layer: Layer, programs: FirePrograms, timing: Timing) -> float:
+    """Return loop-controller cycles of one chunk of an output position: updates, window and emission."""
+    neurons = layer.shape[1] * layer.shape[2] / (layer.out_shape[1] * layer.out_shape[2])
+    cycles = neurons * (programs.update.cycles + timing.lc_chunk) + programs.emit.cycles + timing.lc_chunk
+    if layer.pool is not None and programs.pool is not None:
+        cycles += layer.pool.kernel[0] * layer.pool.kernel[1] * (programs.pool.cycles + timing.lc_chunk)
+    return cycles
 
 
 def _edge_cost(network: Network, chip: Chip, layer: Layer, edge: Edge, sent: Sent) -> _EdgeCost:

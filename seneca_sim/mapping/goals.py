@@ -23,7 +23,7 @@ __all__ = ["GOALS", "STRATEGIES", "Draft", "Task", "items"]
 GOALS = ("fewest-cores", "balanced", "power-of-two", "energy")
 """fewest-cores: as few as the memories allow. balanced: least load of the busiest core within `cores`. power-of-two: each
 layer's channels in equal parts, the least power of two that fits. energy: fewest padded chunks and repeated deliveries
-within `cores`; static power is not weighed."""
+within `cores`, layers sharing cores where they fit; latency is not weighed."""
 SHARING_GAIN = 0.99
 """Layers share cores only where that lowers the largest load at least to this share."""
 REFINEMENTS = 2
@@ -219,7 +219,7 @@ def _doubled(splits: LayerSplits) -> Iterator[Split | None]:
 
 
 def _energy(task: Task) -> list[Draft]:
-    """Cut each layer as it costs least energy; let layers share cores only if there are too few."""
+    """Cut each layer as it costs least energy and pack the parts: what stays on a core enters no network, and fewer are powered."""
     layers = _layer_splits(task, {})
     control_pj = price_table(task.chip)["riscv.busy_cycle"].pj
     chosen = []
@@ -229,11 +229,8 @@ def _energy(task: Task) -> list[Draft]:
             (energy_per_step(layer, split, lane_pj, control_pj), split.n_parts, split) for split in layer.candidates()
         ]
         chosen.append(min(costs, key=lambda cost: cost[:2])[2])
-    apart = Allocation(tuple(chosen), tuple(range(sum(split.n_parts for split in chosen))))
-    if task.cores is None or apart.n_cores <= task.cores:
-        return _drafts(apart)
     shared = packed(tuple(chosen), UNLIMITED, task.limit)
-    return _drafts(shared) if shared.n_cores <= task.cores else _fewest_cores(task)
+    return _drafts(shared) if task.cores is None or shared.n_cores <= task.cores else _fewest_cores(task)
 
 
 def _lane_pj(task: Task, number: int) -> float:
