@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seneca_sim.activity.trace import LayerTrace, Trace
 
-__all__ = ["ChannelPool", "emissions_of"]
+__all__ = ["ChannelPool", "SplitLayer", "emissions_of"]
 
 Span = tuple[int, int]
 
@@ -29,22 +29,38 @@ class ChannelPool:
         return cls(channel.astype(np.int32), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SplitLayer:
+    """One layer's active positions, cut at all channels where parts of it begin or end."""
+
+    trace: LayerTrace
+    bounds: NDArray[np.int64]
+    first: NDArray[np.int64]
+    """(A, bounds) first event of an active position whose channel is at least a bound."""
+
+    @classmethod
+    def of(cls, trace: LayerTrace, spans: list[Span]) -> SplitLayer:
+        """Cut a layer at the ends of its parts' channels."""
+        bounds = np.unique(np.array(spans, dtype=np.int64).ravel())
+        sites = len(trace.position)
+        site = np.repeat(np.arange(sites), np.diff(trace.first_event))
+        segment = np.searchsorted(bounds, trace.channel, side="right")
+        counts = np.bincount(site * (len(bounds) + 1) + segment, minlength=sites * (len(bounds) + 1))
+        counts = counts.reshape(sites, len(bounds) + 1)[:, : len(bounds)]
+        return cls(trace, bounds, trace.first_event[:-1, None] + np.cumsum(counts, axis=1))
+
+
 def emissions_of(
-    trace: LayerTrace, width: int, base: int, channels: Span, rows: Span, columns: Span
+    layer: SplitLayer, width: int, base: int, channels: Span, rows: Span, columns: Span
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return ((N, 3) position, first value in the pool, number of values; (T + 1,) where each step begins).
 
     Positions without a value of the channels are left out; `width` is the number of columns of the layer's map.
     """
-    inside = (trace.channel >= channels[0]) & (trace.channel < channels[1])
-    below = trace.channel < channels[0]
-    first, end = trace.first_event[:-1], trace.first_event[1:]
-    seen = np.concatenate([[0], np.cumsum(inside)])
-    before = np.concatenate([[0], np.cumsum(below)])
-    count = seen[end] - seen[first]
-    value = base + first + before[end] - before[first]
-    y, x = np.divmod(trace.position, width)
+    low, high = np.searchsorted(layer.bounds, channels)
+    first, count = layer.first[:, low], layer.first[:, high] - layer.first[:, low]
+    y, x = np.divmod(layer.trace.position, width)
     keep = (count > 0) & (y >= rows[0]) & (y < rows[1]) & (x >= columns[0]) & (x < columns[1])
     kept = np.concatenate([[0], np.cumsum(keep)])
-    table = np.stack([trace.position[keep].astype(np.int64), value[keep], count[keep]], axis=1)
-    return table, kept[trace.step_start].astype(np.int64)
+    table = np.stack([layer.trace.position[keep].astype(np.int64), base + first[keep], count[keep]], axis=1)
+    return table, kept[layer.trace.step_start].astype(np.int64)

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.engine.counts import CORE_STATES
-from seneca_sim.engine.emissions import ChannelPool, emissions_of
+from seneca_sim.engine.emissions import ChannelPool, SplitLayer, emissions_of
 from seneca_sim.engine.plan import (
     ALWAYS,
     Feed,
     Plan,
+    Sender,
     depth_of,
     fresh_tables,
     highest_rows,
@@ -182,15 +183,19 @@ def _emissions(plan: Plan, channels: ChannelPool) -> tuple[NDArray[np.void], NDA
     tables: list[NDArray[np.int64]] = []
     starts: list[NDArray[np.int64]] = []
     base = 0
-    for sender in plan.senders:
-        layer = plan.network.layers[sender.layer]
-        span = (0, layer.shape[0]) if sender.part < 0 else plan.mapping.parts[sender.part].channels
+    spans = [_channels_of(plan, sender) for sender in plan.senders]
+    split = {
+        number: SplitLayer.of(
+            trace, [span for span, sender in zip(spans, plan.senders, strict=True) if sender.layer == number]
+        )
+        for number, trace in enumerate(plan.trace.layers)
+    }
+    for span, sender in zip(spans, plan.senders, strict=True):
         if sender.kind == 2:
             starts.append(starts[sender.part])
             continue
-        trace = plan.trace.layers[sender.layer]
-        width = layer.out_shape[2]
-        table, start = emissions_of(trace, width, int(channels.base[sender.layer]), span, sender.rows, sender.columns)
+        width, first = plan.network.layers[sender.layer].out_shape[2], int(channels.base[sender.layer])
+        table, start = emissions_of(split[sender.layer], width, first, span, sender.rows, sender.columns)
         tables.append(table)
         starts.append(start + base)
         base += len(table)
@@ -199,6 +204,13 @@ def _emissions(plan: Plan, channels: ChannelPool) -> tuple[NDArray[np.void], NDA
     for number, name in enumerate(("position", "value", "count")):
         emissions[name] = flat[:, number]
     return emissions, np.array(starts, dtype=np.int64)
+
+
+def _channels_of(plan: Plan, sender: Sender) -> Pair:
+    """Return the channels that a sender sends."""
+    if sender.part < 0:
+        return 0, plan.network.layers[sender.layer].shape[0]
+    return plan.mapping.parts[sender.part].channels
 
 
 def _parts(plan: Plan, emission_start: NDArray[np.int64]) -> tuple[NDArray[np.void], NDArray[np.void]]:
