@@ -198,7 +198,7 @@ def _versions() -> dict[str, str]:
     """Return the versions of the packages that results depend on."""
     from seneca_sim import __version__
 
-    return {"seneca_sim": __version__, **{name: version(name) for name in ("numba", "numpy")}}
+    return {**{name: version(name) for name in ("numba", "numpy")}, "seneca_sim": __version__}
 
 
 def _step_us(request: Request, network: Network) -> float | None:

@@ -1,0 +1,155 @@
+"""Every broken file and impossible request ends with one message on stderr and exit code 2, and writes nothing."""
+
+import pytest
+
+from seneca_sim.shipped import shipped_folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Give a folder of broken files, made from the shipped ones."""
+    folder = tmp_path_factory.mktemp("broken")
+    models = shipped_folder("models")
+    mapping = (shipped_folder("mappings") / "digits-lif-16.yaml").read_text()
+    (folder / "cut.h5").write_bytes((models / "digits-lif.h5").read_bytes()[:3000])
+    (folder / "words.h5").write_bytes(b"hello")
+    (folder / "cut.npz").write_bytes((models / "recordings" / "digits-3.npz").read_bytes()[:500])
+    (folder / "words.txt").write_text("x")
+    (folder / "typo.yaml").write_text("extends: seneca\ncore: {npe: {cuont: 3}}\n")
+    (folder / "braces.yaml").write_text("{{{")
+    last = mapping.index("  classes:")
+    (folder / "unmapped.yaml").write_text(mapping[:last])
+    (folder / "twice.yaml").write_text(mapping + mapping[last:].splitlines()[1] + "\n")
+    (folder / "one.yaml").write_text(mapping)
+    return folder
+
+
+CASES = [
+    ("run nope.h5", "'nope.h5' is neither a file nor a shipped network (digits-lif, digits-sigma-delta)"),
+    ("run digits-lfi", "'digits-lfi' is neither a file nor a shipped network; did you mean digits-lif?"),
+    ("run cut.h5", "cut.h5: the file ends at byte 3000 of 43304; it is truncated, copy or export it again"),
+    ("run words.h5", "words.h5: not an HDF5 file: it begins with b'hello', expected b'\\x89HDF\\r\\n\\x1a\\n'"),
+    (
+        "run --events nope.bs2",
+        "events: there is no file 'nope.bs2'; give the path of a recording, or a name of `seneca-sim list recordings`",
+    ),
+    (
+        "run --events digitz",
+        "'digitz' is neither a file nor a shipped recording; give the path of an events file or one of digits, digits-3, digits-8",
+    ),
+    ("run --events cut.npz", "cut.npz: the archive is truncated or no .npz file (File is not a zip file)"),
+    (
+        "run --events words.txt",
+        "words.txt: no reader for recordings with the suffix '.txt'; known are .bin, .bs2, .csv, .dat, .npz",
+    ),
+    (
+        "run --chip senca",
+        "no chip is named 'senca' and there is no such file; shipped chips: seneca, seneca-seed-table; did you mean seneca?",
+    ),
+    ("run --chip typo.yaml", "typo.yaml:2:14: core.npe.cuont: unknown key; did you mean count?"),
+    (
+        "run --set core.npe.cuont=16",
+        "--set core.npe.cuont=16: unknown key 'core.npe.cuont'; did you mean core.npe.count?",
+    ),
+    ("run --set core.npe.count", "--set core.npe.count: expected KEY=VALUE, such as core.npe.count=16"),
+    ("run --set core.npe.count=0", "--set core.npe.count=0: core.npe.count: expected an integer > 0, got 0"),
+    (
+        "run --set prices.flit_injected_pj=-2",
+        "--set prices.flit_injected_pj=-2: prices.flit_injected_pj: expected a finite number >= 0, got -2",
+    ),
+    ("run --set clock_mhz=0", "--set clock_mhz=0: clock_mhz: expected a finite number > 0, got 0"),
+    (
+        "run digits-lif --mapping unmapped.yaml",
+        "classes: channels 0-9, rows 0, columns 0 are on no core; add a part for them",
+    ),
+    ("run digits-lif --mapping braces.yaml", "braces.yaml:2:1: not YAML: did not find expected node content"),
+    ("run --mapping one.yaml", "one.yaml:3:10: network: expected digits-sigma-delta, got 'digits-lif'"),
+    (
+        "run --mapping nope",
+        "'nope' is neither a file nor one of the shipped mappings (seneca-sim list mappings)",
+    ),
+    ("run --steps 0", "steps must be an integer >= 1, not 0"),
+    ("run --steps -5", "steps must be an integer >= 1, not -5"),
+    ("run --warmup 24", "warmup of 24 leaves none of the run's 24 steps; run more or warm up less"),
+    ("run --engine fats", "engine must be one of reference, fast, estimate, not 'fats'; did you mean fast?"),
+    (
+        "run --goal fewest",
+        "goal must be one of fewest-cores, balanced, power-of-two, energy, not 'fewest'; did you mean fewest-cores?",
+    ),
+    ("run --noc torus", "noc must be one of mesh, ideal, not 'torus'"),
+    ("run --order breadth", "order must be one of depth-first, conventional, not 'breadth'"),
+    ("run --dt-us -1", "dt_us must be a finite number > 0, not -1.0"),
+    ("run --slice 0", "slice must be a time such as 1000us or 5ms, or a number such as 500events, not '0'"),
+    ("run --reset value", "reset: no neuron of digits-sigma-delta spikes; leave it out"),
+    ("run --activity nope", "'nope' is neither a file nor one of the shipped activities (seneca-sim list activities)"),
+    (
+        "run --events digits --activity x",
+        "events and activity exclude each other: a network either runs on events or replays an activity",
+    ),
+    (
+        "run -o words.txt/out",
+        "output folder 'words.txt/out' cannot be written: '{folder}/words.txt' is a file; choose another with -o",
+    ),
+    ("validate unmapped.yaml", "classes: channels 0-9, rows 0, columns 0 are on no core; add a part for them"),
+    ("validate nope.yaml", "nope.yaml: cannot be read: No such file or directory"),
+    (
+        "map -o words.txt/m.yaml",
+        "output folder 'words.txt' cannot be written: 'words.txt' is a file; choose another with -o",
+    ),
+    ("show digits-lfi", "'digits-lfi' is neither a file nor a chip or network that ships; did you mean digits-lif?"),
+    (
+        "list nope",
+        "nothing to list under 'nope'; expected one of chips, models, mappings, activities, recordings, tables",
+    ),
+    ("list chip", "nothing to list under 'chip'; did you mean chips?"),
+    ("explain nope energy_uj", "'nope' holds no counts.npz; expected a folder written by `seneca-sim run ... -o DIR`"),
+    ("explain .", "what of '.'? ask for a field, such as energy_uj or memory_bits:LAYER"),
+    (
+        "reprice nope --set prices.flit_link_pj=2",
+        "'nope' holds no counts.npz; expected a folder written by `seneca-sim run ... -o DIR`",
+    ),
+    (
+        "events nope",
+        "'nope' is neither a file nor a shipped recording; give the path of an events file or one of digits, digits-3, digits-8",
+    ),
+]
+
+
+@pytest.mark.parametrize(("command", "message"), CASES)
+def test_one_message_and_exit_code_2(seneca_sim, folder, monkeypatch, command, message):
+    monkeypatch.chdir(folder)
+    before = sorted(folder.iterdir())
+    outcome = seneca_sim(*command.split())
+    assert outcome.err == f"seneca-sim: {message.format(folder=folder)}\n"
+    assert (outcome.code, outcome.out) == (2, "")
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_layer_larger_than_a_core_is_refused_with_need_and_limit(seneca_sim):
+    outcome = seneca_sim("run", "--set", "core.data_memory_bits=1000")
+    assert outcome.code == 2
+    assert outcome.err == (
+        "seneca-sim: conv2: one row of one channel needs 1488 bits, a core has 1000; "
+        "input channels are not split: use narrower weights or more data memory (core.data_memory_bits)\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["run --frobnicate", "frobnicate", "run --steps abc", "run a b", "explain"])
+def test_what_the_parser_refuses_ends_with_usage_and_exit_code_2(seneca_sim, command):
+    outcome = seneca_sim(*command.split())
+    assert outcome.code == 2
+    assert outcome.err.startswith("Usage: ")
+    assert "Traceback" not in outcome.err
+
+
+def test_a_misspelt_option_is_answered_with_a_guess(seneca_sim):
+    assert "--events" in seneca_sim("run", "--evnts", "digits").err
+
+
+def test_an_error_that_is_no_users_keeps_its_traceback(seneca_sim, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("seneca_sim.report.catalogue.listing", broken)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        seneca_sim("list", "chips")
