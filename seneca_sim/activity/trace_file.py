@@ -143,7 +143,7 @@ def _plain_array(data: bytes) -> NDArray[Any]:
     content = data[stream.tell() :]
     if prod(shape) * dtype.itemsize != len(content):
         raise ValueError(f"an array of shape {shape} and type {dtype} with {len(content)} bytes")
-    return np.frombuffer(content, dtype).reshape(shape)
+    return np.frombuffer(content, dtype).reshape(shape).copy()
 
 
 def _check_about(path: str | Path, about: Any, network: Network) -> None:

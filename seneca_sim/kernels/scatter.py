@@ -33,7 +33,10 @@ def scatter(
     """
     n_taps = geometry.kernel_y * geometry.kernel_x
     state_at, weight_at = np.empty(n_taps, np.uint64), np.empty(n_taps, np.uint64)
-    rows = np.empty(geometry.in_channels, np.uint64)
+    most = 0
+    for k in range(len(position)):
+        most = max(most, first_event[k + 1] - first_event[k])
+    rows = np.empty(most, np.uint64)  # more than channels, where a dense edge folds a pooling
     n = np.uint64(geometry.out_per_group)
     outside = 0
     for k in range(len(position)):

@@ -21,8 +21,12 @@ class NaiveRun:
     sops: np.ndarray
 
 
-def run_naive(network: Network, inputs: list[np.ndarray], dtype: type = np.float32) -> NaiveRun:
-    """Run a network densely; `inputs` are (T, channels, rows, columns) per input layer."""
+def run_naive(network: Network, inputs: list[np.ndarray], dtype: type = np.float32, sums=None) -> NaiveRun:
+    """Run a network densely; `inputs` are (T, channels, rows, columns) per input layer.
+
+    `sums`, a function of a layer and [(edge, source map)], replaces the exact sum of what arrives.
+    """
+    sums = sums or exact_sums
     n_steps = len(inputs[0])
     fed = iter(inputs)
     maps = [next(fed).astype(dtype) if layer.is_input else _empty(layer, n_steps, dtype) for layer in network.layers]
@@ -32,18 +36,24 @@ def run_naive(network: Network, inputs: list[np.ndarray], dtype: type = np.float
     for step in range(n_steps):
         number = 0
         for index, layer in enumerate(network.layers):
-            x = np.zeros(layer.shape, np.float64)
+            arriving = []
             for edge in layer.edges:
                 shown = step - edge.delay
                 source = maps[edge.source][shown] if shown >= 0 else np.zeros_like(maps[edge.source][0])
-                x += weighted_sum(edge, source, layer)
+                arriving.append((edge, source))
                 sops[step, number] = slow_sops(edge, source, layer)
                 number += 1
             if not layer.is_input:
-                maps[index][step], sent[step, index] = states[index].step(x.astype(dtype))
+                x = sums(layer, arriving).astype(dtype)
+                maps[index][step], sent[step, index] = states[index].step(x)
             else:
                 sent[step, index] = np.count_nonzero(maps[index][step])
     return NaiveRun(maps, sent, sops)
+
+
+def exact_sums(layer: Layer, arriving: list[tuple[Edge, np.ndarray]]) -> np.ndarray:
+    """Add what arrives over all edges in float64."""
+    return sum((weighted_sum(edge, source, layer) for edge, source in arriving), np.zeros(layer.shape))
 
 
 def _empty(layer: Layer, n_steps: int, dtype: type) -> np.ndarray:
