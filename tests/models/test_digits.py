@@ -3,7 +3,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from seneca_sim.activity import run_network
+from seneca_sim.activity import load_activity, run_network
 from seneca_sim.events import find_recording, load_input, read_events, save_events
 from seneca_sim.graph import load_network
 from seneca_sim.shipped import shipped_folder
@@ -50,6 +50,16 @@ def test_the_training_script_makes_the_shipped_recordings(script):
         assert np.array_equal(np.stack([made.x, made.y, made.p]), np.stack([shipped.x, shipped.y, shipped.p]))
         assert np.abs(made.t_us - shipped.t_us).max() <= 1
         assert (shipped.width, shipped.height, shipped.duration_us) == (20, 20, 120_000)
+
+
+@pytest.mark.parametrize("name", ["digits-sigma-delta", "digits-lif"])
+def test_shipped_densities_are_those_of_a_recording(name):
+    network = load_network(name)
+    drawn = load_activity(network, shipped_folder("models") / "activities" / f"{name}.yaml")
+    real = run_network(network, load_input(network, "digits"))
+    assert drawn.sops.sum() == pytest.approx(real.sops.sum(), rel=0.25)
+    for synthetic, recorded in zip(drawn.layers[:-1], real.layers[:-1], strict=True):
+        assert len(synthetic.channel) == pytest.approx(len(recorded.channel), rel=0.25)
 
 
 @pytest.mark.parametrize(("name", "weights"), [("digits-sigma-delta", 21_968), ("digits-lif", 22_112)])
