@@ -14,6 +14,8 @@ from seneca_sim.events.stream import EventStream
 
 __all__ = ["Slicing", "Window", "frame_steps", "stream_steps"]
 
+MAX_STEPS = 10_000_000
+"""Beyond this a recording was probably stamped by a clock that started long before it."""
 Representation = Literal["binary", "count", "signed_count"]
 
 
@@ -79,6 +81,11 @@ def _bins(stream: EventStream, slicing: Slicing) -> tuple[NDArray[np.int64], int
     if n_steps < 1:
         raise EventsError(
             f"{stream.source}: no event at or after {start_us} us; state the number of steps or an earlier start_us"
+        )
+    if n_steps > MAX_STEPS:
+        raise EventsError(
+            f"{stream.source}: {n_steps} steps from {start_us} us to the last event are too many; "
+            "ask for fewer steps or longer ones, or state where the recording starts (start_us)"
         )
     return np.where(step < n_steps, step, -1), n_steps
 

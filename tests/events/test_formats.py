@@ -1,3 +1,5 @@
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -59,20 +61,24 @@ def test_a_dat_file_without_geometry_is_as_large_as_its_events_and_starts_with_t
 
 
 def test_npz_events_survive_the_round_trip(tmp_path):
-    stream = EventStream(*(np.array(column) for column in zip(*EVENTS, strict=True)), 34, 40, "made", duration_us=7)
+    stream = EventStream(
+        *(np.array(column) for column in zip(*EVENTS, strict=True)), 34, 40, "made", start_us=5, duration_us=7
+    )
     save_events(tmp_path / "a.npz", stream)
     again = read_events(tmp_path / "a.npz")
     assert as_tuples(again) == EVENTS
-    assert (again.width, again.height, again.geometry_stated, again.duration_us) == (34, 40, True, 7)
+    assert (again.width, again.height, again.geometry_stated, again.start_us, again.duration_us) == (34, 40, True, 5, 7)
     assert (again.t_us.dtype, again.x.dtype, again.p.dtype) == (np.int64, np.int32, np.uint8)
 
 
 def test_csv_columns_may_stand_in_any_order(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_text("# sensor 34x40\n# a comment\np,t,extra,y,x\n1,0,9,4,3\n-1,65537,9,0,33\n\n1,299999,9,33,0\n")
+    path.write_text(
+        "# sensor 34x40\n# start 60\n# a comment\np,t,extra,y,x\n1,0,9,4,3\n-1,65537,9,0,33\n\n1,299999,9,33,0\n"
+    )
     stream = read_events(path)
     assert as_tuples(stream) == EVENTS
-    assert (stream.width, stream.height, stream.geometry_stated) == (34, 40, True)
+    assert (stream.width, stream.height, stream.geometry_stated, stream.start_us) == (34, 40, True, 60)
 
 
 BROKEN = {
@@ -142,6 +148,33 @@ def test_pickled_objects_are_never_loaded(tmp_path):
     assert str(error.value) == (
         "a.npz: an array cannot be read safely (Object arrays cannot be loaded when allow_pickle=False); save plain numbers only"
     )
+
+
+def test_an_array_that_states_more_than_it_holds_is_refused_before_it_is_allocated(tmp_path):
+    np.savez(tmp_path / "a.npz", t=np.arange(3), x=[0] * 3, y=[0] * 3, p=[0] * 3)
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["t.npy"] = members["t.npy"].replace(b"(3,), }" + b" " * 11, b"(300000000000,), }")
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(FileFormatError) as error:
+        read_events(tmp_path / "a.npz")
+    assert (
+        str(error.value)
+        == "a.npz: t.npy states 300000000000 numbers of 8 bytes, but holds 24 bytes; the file is damaged"
+    )
+
+
+def test_single_numbers_of_an_archive_are_checked(tmp_path):
+    np.savez(tmp_path / "a.npz", t=[0], x=[0], y=[0], p=[0], width=0, height=3)
+    with pytest.raises(FileFormatError) as error:
+        read_events(tmp_path / "a.npz")
+    assert str(error.value) == "a.npz: width must be one integer >= 1, not 0"
+    np.savez(tmp_path / "b.npz", t=[0], x=[0], y=[0], p=[0], duration_us=[1, 2])
+    with pytest.raises(FileFormatError) as error:
+        read_events(tmp_path / "b.npz")
+    assert str(error.value) == "b.npz: duration_us must be one integer >= 1, not [1, 2]"
 
 
 def test_missing_and_misshapen_arrays_are_named(tmp_path):

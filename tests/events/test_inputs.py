@@ -138,6 +138,17 @@ def test_a_recording_without_events_needs_a_number_of_steps():
     assert stream_steps(stream, (1, 1, 1), "binary", Slicing(steps=3)).step_start.tolist() == [0, 0, 0, 0]
 
 
+def test_a_clock_that_started_long_ago_is_refused_and_a_stated_start_helps():
+    stream = EventStream(np.array([1_600_000_000_000_000]), *np.zeros((3, 1), int), 1, 1, "epoch")
+    with pytest.raises(EventsError) as error:
+        stream_steps(stream, (1, 1, 1), "binary", Slicing(1000))
+    assert str(error.value) == (
+        "epoch: 1600000000001 steps from 0 us to the last event are too many; ask for fewer steps or longer ones, "
+        "or state where the recording starts (start_us)"
+    )
+    assert stream_steps(stream, (1, 1, 1), "binary", Slicing(1000, start_us=1_600_000_000_000_000)).n_steps == 1
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

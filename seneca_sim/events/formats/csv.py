@@ -1,7 +1,7 @@
 """Events as text: a header line that names the columns t, x, y, p (any order, others ignored), then one event a line.
 
 Times are integers in microseconds; p is 1 or 0 (or 1 and -1). Lines that start with # are comments; the comment
-``# sensor 34x34`` states the sensor's width and height.
+``# sensor 34x34`` states the sensor's width and height, ``# start 5000`` where the first time step begins [us].
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def read(path: Path) -> EventStream:
         raise FileFormatError(f"{path.name}: byte {error.start}: not UTF-8 text; is this a CSV file?") from None
     numbered = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     sensor = next((found for _, line in numbered if (found := re.match(r"#\s*sensor\s+(\d+)x(\d+)$", line))), None)
+    start = next((found for _, line in numbered if (found := re.match(r"#\s*start\s+(\d+)$", line))), None)
     lines = [(number, line) for number, line in numbered if not line.startswith("#")]
     if not lines:
         raise FileFormatError(f"{path.name}: the file holds no lines; expected a header t,x,y,p and one event a line")
@@ -67,4 +68,5 @@ def read(path: Path) -> EventStream:
         height=int(sensor[2]) if sensor else max(int(y.max(initial=0)) + 1, 1),
         source=path.name,
         geometry_stated=sensor is not None,
+        start_us=int(start[1]) if start else 0,
     )

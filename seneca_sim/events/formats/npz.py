@@ -1,12 +1,14 @@
-"""NumPy archives: events as arrays t, x, y, p (with optional width and height), or frames under the key ``frames``.
+"""NumPy archives: events as arrays t, x, y, p, or frames under the key ``frames``.
 
-Times are in microseconds. Frames are (T, channels, rows, columns), or, where the archive's string ``layout`` says
-``THWC``, (T, rows, columns, channels); (T, rows, columns) is one channel. A network with several inputs takes its
-frames under the names of its input layers. Pickled objects are refused.
+Times are in microseconds. Beside events there may be single integers: width and height of the sensor, start_us (where the
+first time step begins, 0 by default) and duration_us (the length to feed by default). Frames are (T, channels, rows,
+columns), or, where the archive's string ``layout`` says ``THWC``, (T, rows, columns, channels); (T, rows, columns) is one
+channel. A network with several inputs takes its frames under the names of its input layers. Pickled objects are refused.
 """
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from pathlib import Path
@@ -20,7 +22,7 @@ from seneca_sim.events.stream import EventStream
 
 __all__ = ["read", "read_arrays", "save_events"]
 
-MAX_BYTES = 1 << 33
+MAX_BYTES = 1 << 32
 """Unpacked size above which an archive is refused before anything is unpacked."""
 
 
@@ -29,6 +31,8 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
+            for member in archive.infolist():
+                _check_size(path, archive, member)
         if size > MAX_BYTES:
             raise FileFormatError(
                 f"{path.name}: the archive unpacks to {size} bytes, more than {MAX_BYTES}; split the recording"
@@ -45,6 +49,20 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         raise FileFormatError(
             f"{path.name}: an array cannot be read safely ({error}); save plain numbers only"
         ) from None
+
+
+def _check_size(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Refuse an array whose header states another size than the archive holds: it would be allocated before it is read."""
+    with archive.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = header(stream)
+        held = member.file_size - stream.tell()
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize != held:
+        raise FileFormatError(
+            f"{path.name}: {member.filename} states {math.prod(shape)} numbers of {dtype.itemsize} bytes, but holds {held} bytes; "
+            "the file is damaged"
+        )
 
 
 def read(path: Path) -> EventStream:
@@ -67,12 +85,21 @@ def read(path: Path) -> EventStream:
         x=x.astype(np.int32),
         y=y.astype(np.int32),
         p=(p > 0).astype(np.uint8),
-        width=int(arrays["width"]) if geometry else max(int(x.max(initial=0)) + 1, 1),
-        height=int(arrays["height"]) if geometry else max(int(y.max(initial=0)) + 1, 1),
+        width=_number(path, arrays, "width", 1) if geometry else max(int(x.max(initial=0)) + 1, 1),
+        height=_number(path, arrays, "height", 1) if geometry else max(int(y.max(initial=0)) + 1, 1),
         source=path.name,
         geometry_stated=geometry,
-        duration_us=int(arrays["duration_us"]) if "duration_us" in arrays else None,
+        start_us=_number(path, arrays, "start_us", 0),
+        duration_us=_number(path, arrays, "duration_us", 1) if "duration_us" in arrays else None,
     )
+
+
+def _number(path: Path, arrays: dict[str, NDArray[Any]], name: str, least: int) -> int:
+    """Return a single integer of an archive, 0 where there is none."""
+    array = arrays.get(name, np.int64(0))
+    if array.shape != () or array.dtype.kind not in "iu" or int(array) < least * (name in arrays):
+        raise FileFormatError(f"{path.name}: {name} must be one integer >= {least}, not {array.tolist()!r}")
+    return int(array)
 
 
 def save_events(path: str | Path, stream: EventStream) -> None:
@@ -85,6 +112,8 @@ def save_events(path: str | Path, stream: EventStream) -> None:
         "width": np.int64(stream.width),
         "height": np.int64(stream.height),
     }
+    if stream.start_us:
+        arrays["start_us"] = np.int64(stream.start_us)
     if stream.duration_us is not None:
         arrays["duration_us"] = np.int64(stream.duration_us)
     np.savez_compressed(Path(path), allow_pickle=False, **arrays)
