@@ -5,6 +5,7 @@ Only hard links are followed, only stored numbers and short texts are read; exte
 
 from __future__ import annotations
 
+import mmap
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,6 +59,31 @@ def _check_bytes(path: Path) -> None:
         raise FileFormatError(f"{path}: the file is empty; copy or export it again")
     if head != _SIGNATURE:
         raise FileFormatError(f"{path}: not an HDF5 file: it begins with {head!r}, expected {_SIGNATURE!r}")
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        _check_heaps(path, data)
+
+
+def _check_heaps(path: Path, data: mmap.mmap) -> None:
+    """Refuse heaps of texts whose objects overrun them or have no size: the HDF5 library can read those for ever.
+
+    A heap is "GCOL", version 1, three zeros and its size (64 bits), then objects: number (16 bits; 0: the rest is free),
+    six bytes, size (64 bits; of the free rest with this header), content padded to eight bytes.
+    """
+    start = data.find(b"GCOL\x01\0\0\0")
+    while start >= 0:
+        place, end = start + 16, start + int.from_bytes(data[start + 8 : start + 16], "little")
+        while place + 16 <= end <= len(data):
+            number, size = (
+                int.from_bytes(data[place : place + 2], "little"),
+                int.from_bytes(data[place + 8 : place + 16], "little"),
+            )
+            need = 16 + -(-size // 8) * 8 if number else size
+            if need < 16 or place + need > end:
+                raise FileFormatError(
+                    f"{path}: the file is damaged (a text at byte {place} has size {size}); copy or export it again"
+                )
+            place += need
+        start = data.find(b"GCOL\x01\0\0\0", start + 8)
 
 
 class SafeGroup:
@@ -148,8 +174,12 @@ class SafeGroup:
             )
         return [(self._decoded(name, source), self._decoded(name, target)) for source, target in entry[()]]
 
+    def has_attribute(self, name: str) -> bool:
+        """Return whether there is an attribute of this name."""
+        return name in self.group.attrs
+
     def attributes(self) -> dict[str, int | float | str | tuple[int, ...]]:
-        """Return all attributes: numbers, texts, and short lists of integers as tuples."""
+        """Return all attributes: numbers, texts of fixed length, and short lists of integers as tuples."""
         if len(self.group.attrs) > MAX_ENTRIES:
             raise FileFormatError(f"{self.where}: {len(self.group.attrs)} attributes, at most {MAX_ENTRIES} are read")
         return {name: self._attribute(name) for name in self.group.attrs}
@@ -157,7 +187,7 @@ class SafeGroup:
     def _attribute(self, name: str) -> int | float | str | tuple[int, ...]:
         stored = self.group.attrs.get_id(name)
         shape, dtype = stored.shape, stored.dtype
-        if shape == () and self._is_text(stored):
+        if shape == () and dtype.kind == "S":
             return self._decoded(name, self.group.attrs[name])
         if shape == () and dtype.kind in "iuf":
             value: int | float = self.group.attrs[name].item()
@@ -165,7 +195,7 @@ class SafeGroup:
         if len(shape) == 1 and shape[0] <= 16 and dtype.kind in "iu":
             return tuple(int(number) for number in self.group.attrs[name])
         raise FileFormatError(
-            f"{self.where}: the attribute {name!r} has type {dtype} and shape {shape}, expected a number or text"
+            f"{self.where}: the attribute {name!r} has type {dtype} and shape {shape}, expected a number or a text of fixed length"
         )
 
     def is_text(self, name: str) -> bool:

@@ -104,7 +104,7 @@ def _file_format(path: Path) -> str:
             "seneca_sim.graph.GraphBuilder and save_graph"
         )
     with open_hdf5(path) as root:
-        if "format" in root.attributes():
+        if root.has_attribute("format"):
             return "native"
         if "node" in root:
             return "nir"

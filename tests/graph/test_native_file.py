@@ -110,7 +110,7 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path):
 
 def attribute(group, name, value):
     def change(file):
-        file[group].attrs[name] = value
+        file[group].attrs[name] = np.bytes_(value) if isinstance(value, str) else value
 
     return change
 
@@ -152,12 +152,16 @@ def objects(file):
     file["nodes/000001"].create_dataset("weight", data=np.array(["a", "b"], dtype=object), dtype=h5py.string_dtype())
 
 
+def variable_length(file):
+    file.attrs["name"] = "net"
+
+
 def missing(file):
     del file["nodes/000001/weight"]
 
 
 def twice(file):
-    file["nodes/000002"].attrs["name"] = "conv"
+    file["nodes/000002"].attrs["name"] = np.bytes_("conv")
 
 
 BROKEN = {
@@ -221,6 +225,10 @@ BROKEN = {
     "huge": (
         huge,
         "{path}: /nodes/000001: 'weight' has shape (1048576, 4096, 3, 3), arrays are read up to 1073741824 bytes",
+    ),
+    "text of variable length": (
+        variable_length,
+        "{path}: /: the attribute 'name' has type object and shape (), expected a number or a text of fixed length",
     ),
     "objects": (objects, "{path}: /nodes/000001: 'weight' holds object, expected numbers"),
 }

@@ -338,3 +338,17 @@ def test_impossible_options_are_refused(tmp_path, options, text):
     with pytest.raises(RequestError) as caught:
         read_nir(line(tmp_path / "net.nir", LIF), options)
     assert str(caught.value) == text
+
+
+def test_damaged_texts_are_refused_before_the_library_hangs_on_them(tmp_path):
+    path = line(tmp_path / "net.nir", LIF)
+    data = bytearray(path.read_bytes())
+    heap = data.find(b"GCOL")
+    free = next(place for place in range(heap + 16, len(data), 8) if data[place : place + 8] == bytes(8))
+    data[free + 8 : free + 16] = bytes(8)
+    path.write_bytes(data)
+    with pytest.raises(FileFormatError) as caught:
+        read_nir(path)
+    assert (
+        str(caught.value) == f"{path}: the file is damaged (a text at byte {free} has size 0); copy or export it again"
+    )
