@@ -1,4 +1,4 @@
-"""A live bar on stderr for what takes longer than a second; silent where stderr is no terminal."""
+"""A live bar on stderr for what takes longer than a second or two; silent where stderr is no terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seneca_sim.request import Progress
 
 __all__ = ["live_progress"]
 
-_PATIENCE_S = 1.0
+_PATIENCE_S = 1.5
 """Nothing is shown before."""
 
 

@@ -147,7 +147,7 @@ LAYERS = (
         "bound_by",
         "str",
         "",
-        "What bounds the core of the busiest part of the layer: compute (NPEs), control (RISC-V), network, or input (waiting); empty for input layers.",
+        "What bounds the core of the layer's busiest part: compute (NPEs), control (RISC-V), network, or input.",
     ),
 )
 

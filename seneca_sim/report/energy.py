@@ -154,12 +154,12 @@ class _Rates:
 def _by_step(record: Record, rates: _Rates, powered: PoweredTime) -> NDArray[np.float64]:
     """Return the energy of each step, (T, components)."""
     counts = record.counts
-    _, edge = record.inlets()
-    steps: NDArray[np.float64] = np.einsum(
-        "tpk,pkc->tc", counts.parts, rates.part[record.layer_of_part()], optimize=True
-    )
-    steps += np.einsum("tik,ikc->tc", counts.inlets, rates.inlet[edge], optimize=True)
-    steps += counts.host @ rates.host
+    of_part, (_, of_inlet) = record.layer_of_part(), record.inlets()
+    steps: NDArray[np.float64] = counts.host @ rates.host
+    for layer, rate in enumerate(rates.part):
+        steps += counts.parts[:, of_part == layer].sum(axis=1) @ rate
+    for edge, rate in enumerate(rates.inlet):
+        steps += counts.inlets[:, of_inlet == edge].sum(axis=1) @ rate
     steps += np.outer(powered.static_parts.sum(axis=1) + powered.static_free, rates.static)
     steps += np.outer(powered.waiting.sum(axis=1), rates.waiting)
     return steps

@@ -73,7 +73,7 @@ def _cell(value: object) -> str:
 def array_bytes(arrays: Dictionary[str, NDArray[np.generic]]) -> bytes:
     """Return arrays as an .npz file that depends on nothing but them: sorted names, fixed dates."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
         for name in sorted(arrays):
             member = io.BytesIO()
             np.lib.format.write_array(member, np.ascontiguousarray(arrays[name]), allow_pickle=False)

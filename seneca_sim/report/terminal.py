@@ -105,8 +105,8 @@ def _bits(value: int) -> str:
 
 def _layers(result: Result) -> Table:
     """Return the main columns of the table of layers."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    table.add_column("layer")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column("layer", no_wrap=True, min_width=8)
     for name in ("events", "density", "SOPs", "cores", "memory", "energy", "busy"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("bound by", no_wrap=True)

@@ -252,3 +252,14 @@ def test_progress_is_silent_where_stderr_is_no_terminal(capsys):
         progress("fast", 1, 2)
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+def test_a_network_and_a_recording_of_others_run_to_the_reference_class(seneca_sim, shared_data, tmp_path):
+    reference = json.loads(shared_data("models/reference/nir_cnn_nmnist.json").read_text())["single"]
+    network, events = shared_data("models/nir/cnn_sinabs.nir"), shared_data("events/nmnist/test/60002.bs2")
+    arguments = ("--events", events, "--reset", "subtract", "-o", tmp_path / "out")
+    summary = json.loads(seneca_sim("run", network, *arguments, "--json").out)
+    assert summary["class_scores"] == reference["out"][1]
+    assert summary["steps"] == 300
+    assert any("priced as bf16" in sentence for sentence in summary["assumptions"])
+    assert ss.load_result(tmp_path / "out").layers["firing_rate"].notna().all()
