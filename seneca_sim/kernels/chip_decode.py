@@ -87,12 +87,12 @@ def take_feeds(m: int, core: int, source: int, number: int) -> bool:
 
 @inner_kernel
 def take_packet(m: int, core: int, now: int, exact: bool) -> int:
-    """Choose the next packet to decode: 1 if there is one, else NOTHING, or UNSURE if one may still arrive by now."""
+    """Choose the next packet to decode: 1 if there is one, else NOTHING, or UNSURE if one may still arrive before a replay."""
     unit = core_at(m, core)
     if unit.loop_packet >= 0 and take_feeds(m, core, 1, unit.loop_packet):
         return 1
     if unit.queue_first < 0:
-        return NOTHING if exact else UNSURE
+        return UNSURE if unit.replays and not exact else NOTHING
     entry = entry_at(m, unit.queue_first)
     if entry.time > now:
         unit.retry = min(unit.retry, entry.time)
@@ -470,7 +470,7 @@ def go_on(m: int, core: int, feed: int, end: int) -> int:
 
 @inner_kernel
 def decode(m: int, core: int, now: int, exact: bool) -> int:
-    """Do one decode job; return its end, NOTHING if none is possible, UNSURE if a packet may still arrive by now."""
+    """Do one decode job; return its end, NOTHING if none is possible, UNSURE if a packet may still arrive before a replay."""
     unit, settings = core_at(m, core), settings_of(m)
     if unit.source == 0:
         taken = take_packet(m, core, now, exact)

@@ -297,6 +297,13 @@ def arbitrate(m: int, port_number: int, cycle: int) -> None:
 
 
 @inner_kernel
+def wake_waiting(m: int, port: int, cycle: int) -> None:
+    """Let an output port arbitrate if any packet asks for it."""
+    if port_at(m, port).requests != 0:
+        wake_port(m, port, cycle)
+
+
+@inner_kernel
 def free_buffer(m: int, buffer: int, cycle: int) -> None:
     """Free the first packet's room in an input buffer; the next packet is first from now on, and who feeds it may go on."""
     unit = buffer_at(m, buffer)
@@ -314,13 +321,13 @@ def free_buffer(m: int, buffer: int, cycle: int) -> None:
     elif port == WEST and node_at(m, node).host >= 0:
         schedule(m, DECISIONS, cycle, HOST_PORT, node, 0)
     elif port == NORTH:
-        wake_port(m, (node - columns) * 5 + SOUTH, cycle)
+        wake_waiting(m, (node - columns) * 5 + SOUTH, cycle)
     elif port == EAST:
-        wake_port(m, (node + 1) * 5 + WEST, cycle)
+        wake_waiting(m, (node + 1) * 5 + WEST, cycle)
     elif port == SOUTH:
-        wake_port(m, (node + columns) * 5 + NORTH, cycle)
+        wake_waiting(m, (node + columns) * 5 + NORTH, cycle)
     else:
-        wake_port(m, (node - 1) * 5 + EAST, cycle)
+        wake_waiting(m, (node - 1) * 5 + EAST, cycle)
 
 
 @inner_kernel

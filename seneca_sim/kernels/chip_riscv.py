@@ -533,10 +533,10 @@ def riscv(m: int, core: int, cycle: int) -> None:
     now = cycle
     for _ in range(RUN_AHEAD):
         end = next_job(m, core, now, now == cycle)
-        if end == NOTHING and now == cycle:
+        if end == NOTHING:
             rest(m, core, now)
             return
-        if end <= 0:
+        if end == UNSURE:
             break
         now = end
     wake_core(m, core, now)

@@ -22,7 +22,7 @@ from seneca_sim.kernels.chip_network import (
     free_buffer,
     sink,
     wake_core,
-    wake_port,
+    wake_waiting,
 )
 from seneca_sim.kernels.chip_riscv import riscv
 from seneca_sim.kernels.chip_wheel import DECISIONS, EFFECTS, schedule
@@ -43,7 +43,7 @@ def take_effect(m: int, kind: int, unit: int, argument: int, cycle: int) -> None
         core.flits -= argument
         core.input_room += argument
         if settings_of(m).mesh:
-            wake_port(m, core.node * 5 + 4, cycle)
+            wake_waiting(m, core.node * 5 + 4, cycle)
     else:
         host_receives(m, unit, argument, cycle)
 

@@ -1,0 +1,124 @@
+"""Rates of the functional kernels: synaptic operations per second on one core, beside the machine's matrix multiplication.
+
+Run with ``python -m pytest tests/benchmarks/test_functional.py --benchmark-only -s``; a table follows the last case. Nothing
+is asserted about time. The convolution is 3x3 over 32x32 positions, 10 % of the neurons active, scattered.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seneca_sim.activity.connection import Connection
+from seneca_sim.activity.step_events import step_events
+from seneca_sim.activity.sums import Sums
+from seneca_sim.events.sparse import sparse_steps
+from seneca_sim.graph.network import Edge, Layer, Precision
+from seneca_sim.graph.neurons import Relu
+
+SIDE, DENSITY = 32, 0.1
+RATES: list[str] = []
+
+CASES = {
+    "int8, spikes": ("int8", "int32", True),
+    "int8, values": ("int8", "int32", False),
+    "int8, values, watched 16 bit": ("int8", "int16", False),
+    "fp32, spikes": ("fp32", "fp32", True),
+    "fp32, values": ("fp32", "fp32", False),
+    "bf16, spikes": ("bf16", "bf16", True),
+    "bf16, values": ("bf16", "bf16", False),
+}
+
+
+@pytest.fixture(scope="module")
+def matmul_gmacs():
+    """Return numpy's float32 matrix multiplication on one thread, in 1e9 multiply-adds per second."""
+    script = (
+        "import time, numpy as np\n"
+        "a = np.ones((1024, 1024), np.float32); a @ a; best = 1e9\n"
+        "for _ in range(10):\n"
+        "    start = time.perf_counter(); a @ a; best = min(best, time.perf_counter() - start)\n"
+        "print(1024**3 / best / 1e9)"
+    )
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, **threads}, capture_output=True, text=True, check=True
+    )
+    yield float(done.stdout)
+    print(f"\n{'case':<36}{'channels':>10}{'GSOP/s':>10}{'of matmul':>12}   (matmul {float(done.stdout):.0f} GMAC/s)")
+    print("\n".join(RATES))
+
+
+@pytest.mark.parametrize("channels", [64, 128, 256])
+@pytest.mark.parametrize("case", CASES)
+def test_convolution_rate(benchmark, matmul_gmacs, case, channels):
+    weight_type, state, spikes = CASES[case]
+    rng = np.random.default_rng(0)
+    shape = (channels, SIDE, SIDE)
+    cells = np.flatnonzero(rng.random(SIDE * SIDE * channels) < DENSITY)
+    values = rng.integers(1, 8, len(cells)).astype(np.int32 if weight_type == "int8" else np.float32)
+    source = Layer("source", None, shape)
+    weight = rng.integers(-8 if state == "int16" else -127, 8, (channels, channels, 3, 3))
+    edge = Edge("edge", 0, "conv", weight.astype(np.int8 if weight_type == "int8" else np.float32), padding=(1, 1))
+    layer = Layer("layer", Relu(), shape, (edge,), precision=Precision(weight_type, state, state))
+    connection = Connection(edge, source, layer, 0)
+    events = step_events(sparse_steps(cells, None if spikes else values, 1, shape), 0)
+    sums = Sums(layer, "integer" if weight_type == "int8" else weight_type, wraps=False)
+    sums.of([(connection, events)])
+    benchmark.pedantic(sums.of, args=([(connection, events)],), rounds=10, warmup_rounds=1)
+    rate = connection.sops(events) / benchmark.stats.stats.min / 1e9
+    RATES.append(f"{case:<36}{channels:>10}{rate:>10.1f}{rate / matmul_gmacs:>12.2f}")
+    assert connection.sops(events) == pytest.approx(len(cells) * 9 * channels, rel=0.1)
+
+
+COLD = """
+import sys, time
+sys.path.insert(0, {root!r})
+start = time.perf_counter()
+from tests.benchmarks.test_functional import compile_all
+compile_all()
+print(time.perf_counter() - start)
+"""
+
+
+def compile_all() -> None:
+    """Call every functional kernel once in every combination of types that networks use."""
+    from seneca_sim.activity import run_network
+    from seneca_sim.graph.network import MaxPool, Network
+    from seneca_sim.graph.neurons import CubaLif, SigmaDelta
+
+    for number, spikes in ((n, s) for n in ("fp32", "bf16", "int32", "int4") for s in (True, False)):
+        integer = number.startswith("int")
+        dtype, event = (np.int8, "int32") if integer else (np.float32, number)
+        weight = np.ones((2, 2, 2, 2), dtype)
+        mask = np.ones(weight.shape, bool)
+        precision = Precision("int8" if integer else number, number, "binary" if spikes else event)
+        kinds = [CubaLif(1.0, 1.0)] if spikes else [Relu(), SigmaDelta(1.0)]
+        layers = [Layer("in", None, (2, 4, 4), precision=precision)]
+        for neuron in kinds:
+            edge = Edge("e", len(layers) - 1, "conv", weight, padding=(1, 1), mask=mask)
+            layers.append(Layer("l", neuron, (2, 5, 5), (edge,), None, MaxPool((2, 2), (1, 1)), precision))
+        dense = Edge("d", len(layers) - 1, "dense", np.ones((2, 2, 4, 4), dtype))
+        layers.append(Layer("o", kinds[-1], (2, 1, 1), (dense,), precision=precision, is_output=True))
+        values = None if spikes else np.full(4, 100, np.int32 if integer else np.float32)
+        run_network(Network("all", tuple(layers)), [sparse_steps(np.arange(4), values, 1, (2, 4, 4))])
+
+
+def test_cold_compilation(benchmark):
+    """Time a fresh process that compiles every functional kernel, imports included; the target is 10 s."""
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "SENECA_NUMBA_CACHE": "0"}
+
+    def compile_in_a_fresh_process() -> float:
+        command = [sys.executable, "-c", COLD.format(root=root)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return float(done.stdout)
+
+    start = time.perf_counter()
+    seconds = benchmark.pedantic(compile_in_a_fresh_process, rounds=1)
+    RATES.append(f"cold compilation of all functional kernels: {seconds:.1f} s")
+    assert 0 < seconds <= time.perf_counter() - start
