@@ -3,7 +3,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from seneca_sim.errors import EventsError, FileFormatError
+from seneca_sim.errors import EventsError, FileFormatError, SenecaError
 from seneca_sim.events.formats.npz import save_events
 from seneca_sim.events.stream import EventStream, find_recording, read_events
 
@@ -211,3 +211,36 @@ def test_real_recordings_are_read(shared_data):
     assert cars.t_us.max() < 110_000
     gesture = read_events(shared_data("events/dvs_gesture/1.bs2"))
     assert (gesture.width, gesture.height, gesture.duration_us) == (128, 128, None)
+
+
+def refusal(path):
+    try:
+        read_events(path)
+    except SenecaError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("name", ["a.bin", "a.dat", "a.npz", "a.csv"])
+def test_damaged_files_are_read_or_refused_but_never_crash(tmp_path, name):
+    path = tmp_path / name
+    columns = [np.array(column) for column in zip(*EVENTS, strict=True)]
+    match path.suffix:
+        case ".bin":
+            path.write_bytes(b"".join(five_bytes(*event) for event in EVENTS))
+        case ".dat":
+            path.write_bytes(dat_bytes(EVENTS))
+        case ".npz":
+            np.savez(path, t=columns[0], x=columns[1], y=columns[2], p=columns[3], width=34, height=34)
+        case ".csv":
+            path.write_text("t,x,y,p\n" + "\n".join(",".join(map(str, event)) for event in EVENTS))
+    whole, random, refused = path.read_bytes(), np.random.default_rng(8), 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for place in random.integers(0, len(whole), random.integers(1, 4)):
+            damaged[place] = random.integers(0, 256)
+        path.write_bytes(bytes(damaged[: random.integers(1, len(whole) + 1)] if random.random() < 0.3 else damaged))
+        message = refusal(path)
+        assert message.startswith(name) or not message
+        refused += bool(message)
+    assert refused > 20

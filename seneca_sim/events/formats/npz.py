@@ -9,6 +9,7 @@ channel. A network with several inputs takes its frames under the names of its i
 from __future__ import annotations
 
 import math
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -26,6 +27,12 @@ MAX_BYTES = 1 << 32
 """Unpacked size above which an archive is refused before anything is unpacked."""
 
 
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error, KeyError, TypeError, SyntaxError),
+    *(NotImplementedError, RuntimeError),  # a damaged byte that says: encrypted, or compressed in an unknown way
+)
+
+
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Return the arrays of an archive by name; refuse what is not an archive of plain arrays."""
     try:
@@ -41,7 +48,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             return {name: arrays[name] for name in arrays.files}
     except FileNotFoundError:
         raise FileFormatError(f"{path}: there is no such file") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except _DAMAGE as error:
         raise FileFormatError(f"{path.name}: the archive is truncated or no .npz file ({error})") from None
     except ValueError as error:
         if isinstance(error, FileFormatError):
