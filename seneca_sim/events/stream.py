@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seneca_sim.errors import EventsError, FileFormatError
 from seneca_sim.shipped import shipped_folder
 
-__all__ = ["FORMATS", "EventStream", "find_recording", "read_events", "recording_names"]
+__all__ = ["FORMATS", "EventStream", "coordinates", "find_recording", "read_events", "recording_names"]
 
 FORMATS = {
     ".bin": "nmnist",
@@ -86,6 +86,15 @@ class EventStream:
     def place(self, k: int) -> str:
         """Say where event k is: its number, and its byte in the file where that is known."""
         return f"event {k}" if self.first_byte is None else f"event {k} (byte {self.first_byte + k * self.event_bytes})"
+
+
+def coordinates(values: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return pixel coordinates as 32-bit integers; what does not fit stays off every sensor instead of wrapping onto it.
+
+    >>> coordinates(np.array([7, 2**32 + 7, -(2**40)]))
+    array([         7, 2147483646,         -1], dtype=int32)
+    """
+    return np.clip(values, -1, 2**31 - 2).astype(np.int32)
 
 
 def read_events(path: str | Path) -> EventStream:

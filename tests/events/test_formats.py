@@ -106,7 +106,14 @@ BROKEN = {
         "the file is damaged or its stated size is wrong",
     ),
     "header.csv": (b"t,x,y\n1,2,3\n", "header.csv: line 1: the header lacks p; expected the column names t, x, y, p"),
-    "word.csv": (b"t,x,y,p\n1,2,3,on\n", "word.csv: line 2: expected integers separated by commas, got '1,2,3,on'"),
+    "word.csv": (
+        b"t,x,y,p\n1,2,3,on\n",
+        "word.csv: line 2: expected integers of 64 bits separated by commas, got '1,2,3,on'",
+    ),
+    "huge.csv": (
+        b"t,x,y,p\n1,2,3,99999999999999999999\n",
+        "huge.csv: line 2: expected integers of 64 bits separated by commas, got '1,2,3,99999999999999999999'",
+    ),
     "short.csv": (b"t,x,y,p\n1,2,3,1\n1,2\n", "short.csv: line 3: expected 4 columns, got 2; is the file truncated?"),
     "binary.csv": (b"t,x\xff", "binary.csv: byte 3: not UTF-8 text; is this a CSV file?"),
     "empty.csv": (b"", "empty.csv: the file holds no lines; expected a header t,x,y,p and one event a line"),

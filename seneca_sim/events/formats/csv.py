@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.errors import FileFormatError
-from seneca_sim.events.stream import EventStream
+from seneca_sim.events.stream import EventStream, coordinates
 
 __all__ = ["read"]
 
@@ -27,9 +27,10 @@ def _numbers(path: Path, lines: list[tuple[int, str]], n_columns: int) -> NDArra
         fields = line.split(",")
         try:
             row = [int(field) for field in fields]
-        except ValueError:
+            np.array(row, np.int64)
+        except (ValueError, OverflowError):
             raise FileFormatError(
-                f"{path.name}: line {number}: expected integers separated by commas, got {line!r}"
+                f"{path.name}: line {number}: expected integers of 64 bits separated by commas, got {line!r}"
             ) from None
         if len(row) != n_columns:
             raise FileFormatError(
@@ -61,8 +62,8 @@ def read(path: Path) -> EventStream:
     t_us, x, y, p = (numbers[:, header.index(name)] for name in COLUMNS)
     return EventStream(
         t_us=t_us,
-        x=x.astype(np.int32),
-        y=y.astype(np.int32),
+        x=coordinates(x),
+        y=coordinates(y),
         p=(p > 0).astype(np.uint8),
         width=int(sensor[1]) if sensor else max(int(x.max(initial=0)) + 1, 1),
         height=int(sensor[2]) if sensor else max(int(y.max(initial=0)) + 1, 1),

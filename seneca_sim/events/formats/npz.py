@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.errors import FileFormatError
-from seneca_sim.events.stream import EventStream
+from seneca_sim.events.stream import EventStream, coordinates
 
 __all__ = ["read", "read_arrays", "save_events"]
 
@@ -89,8 +89,8 @@ def read(path: Path) -> EventStream:
     geometry = {"width", "height"} <= arrays.keys()
     return EventStream(
         t_us=t,
-        x=x.astype(np.int32),
-        y=y.astype(np.int32),
+        x=coordinates(x),
+        y=coordinates(y),
         p=(p > 0).astype(np.uint8),
         width=_number(path, arrays, "width", 1) if geometry else max(int(x.max(initial=0)) + 1, 1),
         height=_number(path, arrays, "height", 1) if geometry else max(int(y.max(initial=0)) + 1, 1),
