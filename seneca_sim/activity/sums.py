@@ -16,7 +16,8 @@ from seneca_sim.activity.number_types import Arithmetic, integer_range
 from seneca_sim.activity.step_events import StepEvents
 from seneca_sim.graph.network import Layer
 from seneca_sim.kernels.arithmetic import Limits, round_bfloats
-from seneca_sim.kernels.scatter import scatter
+from seneca_sim.kernels.landing import Geometry
+from seneca_sim.kernels.scatter import scatter, scatter_bfloat, scatter_limited
 
 __all__ = ["Sums"]
 
@@ -51,22 +52,24 @@ class Sums:
 
     def _floats(self, arrivals: Arrivals) -> NDArray[np.float32]:
         """Return sums in float32, or in bf16."""
-        rounded = True if self.arithmetic == "bf16" else None
+        rounded = self.arithmetic == "bf16"
         total = self.floats
         total[:] = 0
         for connection, events in arrivals:
             own = total if connection.scale is None else np.zeros_like(total)
-            value = None if events.value is None else events.value.astype(np.float32)
-            if rounded and value is not None:
+            if rounded:
+                value = _values(events, np.float32).copy()
                 round_bfloats(value)
-            weight = connection.bfloat_weight if rounded else connection.float_weight
-            _scatter(connection, events, value, weight, own, None, rounded)
+                scatter_bfloat(*_places(connection, events, value), connection.bfloat_weight, own)
+            else:
+                value = _values(events, np.float32)
+                scatter(*_places(connection, events, value), connection.float_weight, own)
             if connection.scale is not None:
                 self._add_scaled(total, own, connection.scale, rounded)
         return total
 
     def _add_scaled(
-        self, total: NDArray[np.float32], own: NDArray[np.float32], scale: NDArray[np.float32], rounded: bool | None
+        self, total: NDArray[np.float32], own: NDArray[np.float32], scale: NDArray[np.float32], rounded: bool
     ) -> None:
         """Add ``scale * own`` to the total; in bf16 scale, product and sum are rounded."""
         if rounded:
@@ -84,19 +87,14 @@ class Sums:
         if _cannot_overflow(arrivals, limits):
             self.narrow[:] = 0
             for connection, events in arrivals:
-                value = None if events.value is None else events.value.astype(np.int32, copy=False)
-                _scatter(connection, events, value, connection.weight, self.narrow, None, None)
+                scatter(*_places(connection, events, _values(events, np.int32)), connection.weight, self.narrow)
             self.wide[:] = self.narrow
             return 0
         self.wide[:] = 0
         outside = 0
         for connection, events in arrivals:
-            value = (
-                np.ones(events.n_events, np.int32)
-                if events.value is None
-                else events.value.astype(np.int32, copy=False)
-            )
-            outside += _scatter(connection, events, value, connection.wide_weight, self.wide, limits, None)
+            places = _places(connection, events, _values(events, np.int32))
+            outside += int(scatter_limited(*places, connection.wide_weight, self.wide, limits))
         return outside
 
     def _scaled(self, arrivals: Arrivals, limits: Limits) -> tuple[NDArray[np.float32], int]:
@@ -109,7 +107,7 @@ class Sums:
             if scale is None:
                 total += own
             else:
-                self._add_scaled(total, own, scale, None)
+                self._add_scaled(total, own, scale, rounded=False)
         return total.reshape(self.shape), outside
 
 
@@ -124,16 +122,11 @@ def _cannot_overflow(arrivals: Arrivals, limits: Limits) -> bool:
     return bound <= min(limits.high, _INT32_HIGH)
 
 
-def _scatter(
-    connection: Connection,
-    events: StepEvents,
-    value: NDArray[Any] | None,
-    weight: NDArray[Any],
-    state: NDArray[Any],
-    limits: Limits | None,
-    rounded: bool | None,
-) -> int:
-    """Add the events to the flat map `state`; return how many sums left the range."""
-    return scatter(
-        events.position, events.first_event, events.channel, value, connection.geometry, weight, state, limits, rounded
-    )
+def _values(events: StepEvents, dtype: Any) -> NDArray[Any]:
+    """Return the values of events in the type that a kernel takes."""
+    return np.ones(events.n_events, dtype) if events.value is None else events.value.astype(dtype, copy=False)
+
+
+def _places(connection: Connection, events: StepEvents, value: NDArray[Any]) -> tuple[Any, Any, Any, Any, Geometry]:
+    """Return the first arguments of all scatter kernels."""
+    return events.position, events.first_event, events.channel, value, connection.geometry
