@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from seneca_sim.chip import chip_names, load_chip
 from seneca_sim.errors import RequestError
 from seneca_sim.report.columns import TABLES
-from seneca_sim.yaml_positions import did_you_mean
+from seneca_sim.yaml_positions import did_you_mean, read_yaml
 
 if TYPE_CHECKING:
     from seneca_sim.graph.network import Layer, Network
@@ -63,13 +63,20 @@ def _kind(layer: Layer) -> str:
 def _mappings() -> Rows:
     from seneca_sim.shipped import shipped_folder
 
-    return [(path.stem, path.name) for path in sorted(shipped_folder("mappings").glob("*.yaml"))]
+    return [_yaml_row(path, ("network",)) for path in sorted(shipped_folder("mappings").glob("*.yaml"))]
 
 
 def _activities() -> Rows:
     from seneca_sim.shipped import shipped_folder
 
-    return [(path.stem, path.name) for path in sorted((shipped_folder("models") / "activities").glob("*.yaml"))]
+    files = (shipped_folder("models") / "activities").glob("*.yaml")
+    return [_yaml_row(path, ("network", "provenance")) for path in sorted(files)]
+
+
+def _yaml_row(path: Path, keys: Sequence[str]) -> tuple[str, str]:
+    """Return the name of a shipped YAML file, and what some of its keys hold."""
+    data = read_yaml(path).data
+    return path.stem, "; ".join(f"{key} {data[key]}" for key in keys if isinstance(data, dict) and key in data)
 
 
 def _recordings() -> Rows:
@@ -111,8 +118,6 @@ def shown_text(name: str, overrides: Sequence[str] = ()) -> str:
 
 def _is_chip_file(path: Path) -> bool:
     """Return whether a YAML file reads as a chip: it extends one, or has cores."""
-    from seneca_sim.yaml_positions import read_yaml
-
     data = read_yaml(path).data
     return isinstance(data, dict) and bool({"extends", "core", "clock_mhz"} & set(data))
 

@@ -151,6 +151,12 @@ def test_noc_and_order_are_short_for_constants_of_the_chip():
     assert short.files()["cores.csv"] == long.files()["cores.csv"]
 
 
+def test_a_shipped_activity_replaces_events_and_says_so(seneca_sim):
+    summary = json.loads(seneca_sim("run", "digits-lif", "--activity", "digits-lif", "--steps", "2", "--json").out)
+    assert (summary["activity_source"], summary["predicted_class"], summary["steps"]) == ("synthetic", None, 2)
+    assert any(sentence.startswith("activity is synthetic: ") for sentence in summary["assumptions"])
+
+
 def test_number_types_without_a_price_are_named(seneca_sim):
     summary = json.loads(seneca_sim("run", "--numerics", "fp32", "--steps", "1", "--json").out)
     assert any(sentence.startswith("function fp32, priced as bf16") for sentence in summary["assumptions"])
@@ -165,13 +171,14 @@ def test_without_an_input_a_network_of_ones_own_is_refused(tmp_path):
     assert str(error.value) == "nothing for small to see: give events (a recording) or an activity"
 
 
-@pytest.mark.parametrize("what", ["chips", "models", "mappings", "recordings", "tables"])
+@pytest.mark.parametrize("what", ["chips", "models", "mappings", "activities", "recordings", "tables"])
 def test_lists_name_what_ships(seneca_sim, what):
     out = seneca_sim("list", what).out
     expected = {
         "chips": "seneca",
         "models": "digits-lif",
         "mappings": "digits-lif-16",
+        "activities": "digits-lif",
         "recordings": "digits",
         "tables": "layers",
     }
