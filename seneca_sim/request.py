@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seneca_sim.graph.network import Network
     from seneca_sim.mapping.types import Mapping
 
-__all__ = ["ARGUMENTS", "Engine", "Goal", "Noc", "Order", "Progress", "Request"]
+__all__ = ["ARGUMENTS", "Engine", "Goal", "Noc", "Order", "Overflow", "Progress", "Request", "ResetRule"]
 
 Engine = Literal["reference", "fast", "estimate"]
 """`fast` and `reference` are cycle-level and equal; `estimate` is closed-form."""
@@ -25,6 +25,8 @@ Goal = Literal["fewest-cores", "balanced", "power-of-two", "energy"]
 Noc = Literal["mesh", "ideal"]
 Order = Literal["depth-first", "conventional"]
 ResetRule = Literal["value", "subtract"]
+Overflow = Literal["saturate", "wrap"]
+"""What integers do that leave the range of their type; they are counted either way."""
 
 Progress = Callable[[str, float, float], None]
 """Told how far a stage of a run is: its name, what is done, and how much there is."""
@@ -54,12 +56,13 @@ class Request:
     reset: ResetRule | None = None
     max_spikes: int | None = None
     numerics: str | None = None
+    overflow: Overflow = "saturate"
     seed: int = 0
     warmup: int = 0
 
     def __post_init__(self) -> None:
         """Refuse values that no run can be asked for."""
-        for name, choices in (("engine", Engine), ("goal", Goal), ("noc", Noc), ("order", Order), ("reset", ResetRule)):
+        for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), get_args(choices))
         for name in ("cores", "steps", "max_spikes"):
             _check_least(name, getattr(self, name), 1)
@@ -126,6 +129,7 @@ class Request:
 
 ARGUMENTS = tuple(field.name for field in fields(Request))
 """Names of all arguments of a run, in order."""
+_CHOICES = {"engine": Engine, "goal": Goal, "noc": Noc, "order": Order, "reset": ResetRule, "overflow": Overflow}
 _DEFAULTS = {field.name: field.default for field in fields(Request)}
 _SLICE = re.compile(r"(\d+)\s*(us|ms|events|)")
 _OBJECT = "<object: "

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seneca_sim.errors import RequestError
-from seneca_sim.request import DEFAULT_NETWORK, Engine, Goal, Noc, Order, Progress, Request, ResetRule
+from seneca_sim.request import DEFAULT_NETWORK, Engine, Goal, Noc, Order, Overflow, Progress, Request, ResetRule
 from seneca_sim.sources import Sources, automatic, chip_of, given_mapping, network_of, sources_of, trace_of
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def simulate(
     reset: ResetRule | None = None,
     max_spikes: int | None = None,
     numerics: str | None = None,
+    overflow: Overflow = "saturate",
     seed: int = 0,
     warmup: int = 0,
     progress: Progress | None = None,
@@ -71,14 +72,20 @@ def simulate(
         Number of time steps, and the input of one: a time such as ``1000us``, or a number such as ``500events``.
     dt_us, reset, max_spikes, numerics
         What network files may leave open: neuron time step, reset rule, spikes per step, number types.
+    overflow
+        What integers do that leave the range of their type: ``saturate`` or ``wrap``.
     seed, warmup
         Seed of what is drawn at random; first steps to leave out of latencies and intervals.
     progress
         Called with (stage, done, total).
+
+    >>> result = simulate(steps=2, cores=2)
+    >>> result.summary["network"], result.summary["cores"]
+    ('digits-sigma-delta', 2)
     """
     choices = Request(
         network, events, activity, chip, tuple(set), mapping, goal, cores, engine, noc, order, steps, dt_us,
-        slice, reset, max_spikes, numerics, seed, warmup,
+        slice, reset, max_spikes, numerics, overflow, seed, warmup,
     )  # fmt: skip
     return simulate_request(choices, progress)
 
@@ -219,6 +226,8 @@ def _assumptions(request: Request, planned: _Planned) -> tuple[str, ...]:
         sentences.append(f"activity is synthetic: {planned.trace.description}")
     elif network.dt_us is not None and step_us is not None and step_us != network.dt_us:
         sentences.append(f"slices of {step_us:g} us of input are fed as time steps of {network.dt_us:g} us")
+    if request.overflow == "wrap":
+        sentences.append("integers that leave their range wrap around")
     if request.engine == "estimate":
         sentences.append("times are closed-form estimates; the engines fast and reference simulate cycles")
     return tuple(sentences)

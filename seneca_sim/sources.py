@@ -161,7 +161,7 @@ def trace_of(request: Request, sources: Sources, network: Network, advance: Adva
         fed = load_input(
             network, sources.paths["events"], slice_us=slice_us, slice_events=slice_events, steps=request.steps
         )
-        return run_network(network, fed, advance)
+        return run_network(network, fed, advance, overflow=request.overflow)
     if request.slice is not None:
         raise RequestError("slice cuts recordings; an activity has its steps already")
     if request.activity is None:

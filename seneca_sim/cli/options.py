@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Chip", "Cores", "DtUs", "Goal", "Json", "MaxSpikes", "Network", "Numerics", "Output", "Reset", "Set"]
+__all__ = [
+    "Chip",
+    "Cores",
+    "DtUs",
+    "Goal",
+    "Json",
+    "MaxSpikes",
+    "Network",
+    "Numerics",
+    "Output",
+    "Overflow",
+    "Reset",
+    "Set",
+]
 
 Network = Annotated[
     str, typer.Argument(help="Shipped network, network file, or run.yaml of an earlier run.", metavar="NETWORK")
@@ -38,3 +51,4 @@ Numerics = Annotated[
 ]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the result files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")]
+Overflow = Annotated[str, typer.Option("--overflow", help="Integers that leave their range: saturate or wrap.")]

@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seneca_sim.cli.options import Chip, Cores, DtUs, Goal, Json, MaxSpikes, Network, Numerics, Output, Reset, Set
+from seneca_sim.cli.options import (
+    Chip,
+    Cores,
+    DtUs,
+    Goal,
+    Json,
+    MaxSpikes,
+    Network,
+    Numerics,
+    Output,
+    Overflow,
+    Reset,
+    Set,
+)
 from seneca_sim.cli.progress import live_progress
 from seneca_sim.request import DEFAULT_NETWORK
 
@@ -49,6 +62,7 @@ def run(
     reset: Reset = None,
     max_spikes: MaxSpikes = None,
     numerics: Numerics = None,
+    overflow: Overflow = "saturate",
     seed: Annotated[int, typer.Option("--seed", help="Of whatever is drawn at random.")] = 0,
     warmup: Annotated[int, typer.Option("--warmup", help="First steps to leave out of latencies and intervals.")] = 0,
     output: Output = None,
@@ -60,7 +74,7 @@ def run(
     seen = {"events": events, "activity": activity, "steps": steps, "slice": slice_, "seed": seed}
     chosen = {"chip": chip, "set": tuple(set_ or ()), "mapping": mapping, "goal": goal, "cores": cores}
     timed = {"engine": engine, "noc": noc, "order": order, "warmup": warmup}
-    function = {"dt_us": dt_us, "reset": reset, "max_spikes": max_spikes, "numerics": numerics}
+    function = {"dt_us": dt_us, "reset": reset, "max_spikes": max_spikes, "numerics": numerics, "overflow": overflow}
     with live_progress() as progress:
         result = run_named(network, {**seen, **chosen, **timed, **function}, output, progress)
     _deliver(result, output, json)

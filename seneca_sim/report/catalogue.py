@@ -23,8 +23,8 @@ Rows = list[tuple[str, str]]
 def listing(what: str) -> str:
     """Return what ships of one kind, or the output tables, one a line.
 
-    >>> print(listing("tables").splitlines()[0][:52])
-    summary     chip, network, input, activity_source,
+    >>> print(listing("tables").splitlines()[0][:39])
+    summary     chip, network, input, activ
     """
     if what not in _LISTS:
         guess = did_you_mean(what, _LISTS) or f"; expected one of {', '.join(_LISTS)}"

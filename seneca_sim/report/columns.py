@@ -203,6 +203,7 @@ STEPS = (
         "µs",
         "From the first flit to the last output event or, if there is none, to the end token.",
     ),
+    Column("latency_from_release_us", "float", "µs", "The same from the step's release at the host."),
     Column("end_us", "float", "µs", "Time at which the last end-of-step token reached the host."),
     Column(
         "interval_us",
@@ -279,6 +280,12 @@ SUMMARY = (
         "95th percentile of the latency over steps after warm-up (linear between steps).",
     ),
     Column("latency_max_us", "float", "µs", "Largest latency over steps after warm-up."),
+    Column(
+        "latency_from_release_us",
+        "float",
+        "µs",
+        "Like latency_us, from the steps' release at the host; mean after warm-up.",
+    ),
     Column(
         "first_output_us",
         "float",

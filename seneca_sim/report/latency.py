@@ -23,6 +23,8 @@ class StepTimes:
     """From the first flit to the first output event."""
     latency: NDArray[np.float64]
     """From the first flit to the last output event, or to the end token of a step without output events."""
+    latency_from_release: NDArray[np.float64]
+    """The same from the release at the host."""
     end: NDArray[np.float64]
     interval: NDArray[np.float64]
     """From the end of the step before."""
@@ -34,11 +36,13 @@ def step_times(record: Record) -> StepTimes:
     release, end = column["release"], column["end"]
     first = np.where(column["first_flit"] >= 0, column["first_flit"], release)
     heard = column["last_output"] >= 0
+    last = np.where(heard, column["last_output"], end)
     return StepTimes(
         release=release,
         first_flit=first,
         first_output=np.where(heard, column["first_output"] - first, np.nan),
-        latency=np.where(heard, column["last_output"], end) - first,
+        latency=last - first,
+        latency_from_release=last - release,
         end=end,
         interval=np.diff(end, prepend=0.0),
     )

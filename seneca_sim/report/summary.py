@@ -96,6 +96,7 @@ def _times(record: Record) -> dict[str, Any]:
         "latency_p50_us": float(np.percentile(latency, 50)),
         "latency_p95_us": float(np.percentile(latency, 95)),
         "latency_max_us": float(latency.max()),
+        "latency_from_release_us": mean(times.latency_from_release[warmup:]) / clock,
         "first_output_us": mean(times.first_output[warmup:]) / clock,
         "interval_us": interval,
         "steps_per_s": 1e6 / interval if interval > 0 else None,

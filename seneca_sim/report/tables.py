@@ -207,6 +207,7 @@ def steps_table(record: Record, energy: Energy) -> pd.DataFrame:
             "energy_uj": energy.steps.sum(axis=1) / 1e6,
             "first_output_us": times.first_output / clock,
             "latency_us": times.latency / clock,
+            "latency_from_release_us": times.latency_from_release / clock,
             "end_us": times.end / clock,
             "interval_us": times.interval / clock,
         },

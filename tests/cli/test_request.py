@@ -30,6 +30,7 @@ from tests.report.records import small_network, small_run
         ({"noc": "bus"}, "noc must be one of mesh, ideal, not 'bus'"),
         ({"order": "depth"}, "order must be one of depth-first, conventional, not 'depth'; did you mean depth-first?"),
         ({"reset": "zero"}, "reset must be one of value, subtract, not 'zero'"),
+        ({"overflow": "clip"}, "overflow must be one of saturate, wrap, not 'clip'"),
         ({"slice": "5 s"}, "slice must be a time such as 1000us or 5ms, or a number such as 500events, not '5 s'"),
         ({"slice": "0ms"}, "slice must be a time such as 1000us or 5ms, or a number such as 500events, not '0ms'"),
         ({"set": "core.npe.count=16"}, "set must be a list of key=value texts, not the text 'core.npe.count=16'"),
