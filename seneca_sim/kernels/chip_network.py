@@ -193,7 +193,7 @@ def enter_queue(m: int, core: int, number: int, visible: int) -> None:
     unit.flits += packet.flits
     unit.input_room -= packet.flits
     unit.flits_max = max(unit.flits_max, unit.flits)
-    wake_core(m, core, visible)
+    wake_core(m, core, max(visible, unit.job_end))
 
 
 @inner_kernel
@@ -317,7 +317,9 @@ def free_buffer(m: int, buffer: int, cycle: int) -> None:
     columns = settings_of(m).columns
     node, port = buffer // 5, buffer % 5
     if port == LOCAL:
-        wake_core(m, node_at(m, node).core, cycle)
+        core = node_at(m, node).core
+        if core_at(m, core).outbox >= 0:
+            wake_core(m, core, max(cycle, core_at(m, core).job_end))
     elif port == WEST and node_at(m, node).host >= 0:
         schedule(m, DECISIONS, cycle, HOST_PORT, node, 0)
     elif port == NORTH:
