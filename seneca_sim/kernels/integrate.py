@@ -1,7 +1,7 @@
 """Groups of events into the neurons of one position: plain, rounded to bf16, or in integers of limited width.
 
-Event j of a group has the value ``value[first + j]`` and its weights from ``weight[base + rows[j]]`` on; they meet the n
-neurons from ``state[at]`` on. Per neuron the events follow in their order. Outputs are independent of each other, so the
+Event j of a group has the value ``value[first + j]`` and its weights from ``weight[base + rows[row + j]]`` on; they meet
+the n neurons from ``state[at]`` on. Per neuron the events follow in their order. Outputs are independent of each other, so the
 compiler works on many of them at once without changing any sum; no operation is fused or reordered.
 """
 
@@ -29,6 +29,7 @@ def integrate(
     weight: Weights,
     base: np.uint64,
     rows: Offsets,
+    row: int,
     value: Values,
     first: int,
     count: int,
@@ -36,8 +37,8 @@ def integrate(
     """Add `count` events in the arithmetic of `state`; four events share one load and store of the state."""
     j = 0
     while j + 4 <= count:
-        row0, row1, row2, row3 = base + rows[j], base + rows[j + 1], base + rows[j + 2], base + rows[j + 3]
-        e = first + j
+        e, r = first + j, row + j
+        row0, row1, row2, row3 = base + rows[r], base + rows[r + 1], base + rows[r + 2], base + rows[r + 3]
         value0, value1, value2, value3 = value[e], value[e + 1], value[e + 2], value[e + 3]
         for o in range(n):
             total = state[at + o]
@@ -48,7 +49,7 @@ def integrate(
             state[at + o] = total
         j += 4
     while j < count:
-        row0, value0 = base + rows[j], value[first + j]
+        row0, value0 = base + rows[row + j], value[first + j]
         for o in range(n):
             state[at + o] += weight[row0 + o] * value0
         j += 1
@@ -62,15 +63,16 @@ def integrate_bfloat(
     weight: Float32,
     base: np.uint64,
     rows: Offsets,
+    row: int,
     value: Float32,
     first: int,
     count: int,
 ) -> None:
     """Add `count` events, every product and every sum rounded to bf16."""
     for j in range(count):
-        row, factor = base + rows[j], value[first + j]
+        row0, factor = base + rows[row + j], value[first + j]
         for o in range(n):
-            state[at + o] = round_bfloat(state[at + o] + round_bfloat(weight[row + o] * factor))
+            state[at + o] = round_bfloat(state[at + o] + round_bfloat(weight[row0 + o] * factor))
 
 
 @inline_kernel
@@ -81,6 +83,7 @@ def integrate_limited(
     weight: Int32,
     base: np.uint64,
     rows: Offsets,
+    row: int,
     value: Int32,
     first: int,
     count: int,
@@ -89,9 +92,9 @@ def integrate_limited(
     """Add `count` events, every sum brought into the range; return how many sums were outside."""
     outside = 0
     for j in range(count):
-        row, factor = base + rows[j], np.int64(value[first + j])
+        row0, factor = base + rows[row + j], np.int64(value[first + j])
         for o in range(n):
-            product = factor * weight[row + o]
+            product = factor * weight[row0 + o]
             total = state[at + o]
             result = bounded(total, product, limits)
             outside += result - total != product

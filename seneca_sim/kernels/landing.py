@@ -11,14 +11,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seneca_sim.kernels import kernel
+from seneca_sim.kernels import inline_kernel, kernel
 
-__all__ = ["Geometry", "Int32", "Int64", "Offsets", "count_sops", "flatten_events", "landings"]
+__all__ = ["Geometry", "Int32", "Int64", "NOWHERE", "Offsets", "count_sops", "flatten_events", "landings"]
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 Offsets = NDArray[np.uint64]
 """Unsigned, so that compiled indexing needs no test for negative numbers."""
+
+
+NOWHERE = np.uint64(2**64 - 1)
+"""Stands for the neuron that a kernel position does not meet."""
 
 
 class Geometry(NamedTuple):
@@ -48,31 +52,37 @@ class Geometry(NamedTuple):
     """First output channel."""
 
 
-@kernel
-def landings(position: int, geometry: Geometry, state_at: Offsets, weight_at: Offsets) -> int:
-    """Fill the offsets of the neurons and of the weights that a source position meets; return how many pairs there are.
+@inline_kernel
+def _output(over: int, stride: int, size: int) -> int:
+    """Return the output row (or column) whose window starts `over` before its stride is taken out; -1 if there is none."""
+    out = over // stride
+    return out if over >= 0 and out * stride == over and out < size else -1
 
-    `state_at` and `weight_at` have room for kernel rows x columns. A position in an incomplete pooling window meets none.
+
+@kernel
+def landings(position: int, geometry: Geometry, state_at: Offsets, first: int) -> int:
+    """Fill ``state_at[first:]`` with the neuron that a source position meets at each kernel position; return how many it meets.
+
+    Kernel positions that meet none get `NOWHERE`. A position in an incomplete pooling window meets none at all.
     """
     y = position // geometry.columns
     x = (position - y * geometry.columns) // geometry.pool_x
     y = y // geometry.pool_y
-    count = 0
-    if y >= geometry.pooled_rows or x >= geometry.pooled_columns:
-        return count
+    inside = y < geometry.pooled_rows and x < geometry.pooled_columns
+    at, count = first, 0
     for ky in range(geometry.kernel_y):
-        over_y = y + geometry.padding_y - ky * geometry.dilation_y
-        out_y = over_y // geometry.stride_y
-        if over_y < 0 or out_y * geometry.stride_y != over_y or out_y >= geometry.out_rows:
-            continue
+        over = y + geometry.padding_y - ky * geometry.dilation_y
+        out_y = _output(over, geometry.stride_y, geometry.out_rows) if inside else -1
         for kx in range(geometry.kernel_x):
-            over_x = x + geometry.padding_x - kx * geometry.dilation_x
-            out_x = over_x // geometry.stride_x
-            if over_x < 0 or out_x * geometry.stride_x != over_x or out_x >= geometry.out_columns:
-                continue
-            state_at[count] = (out_y * geometry.out_columns + out_x) * geometry.out_channels + geometry.offset
-            weight_at[count] = (ky * geometry.kernel_x + kx) * geometry.in_channels * geometry.out_per_group
-            count += 1
+            over = x + geometry.padding_x - kx * geometry.dilation_x
+            out_x = _output(over, geometry.stride_x, geometry.out_columns) if out_y >= 0 else -1
+            if out_x >= 0:
+                neuron = (out_y * geometry.out_columns + out_x) * geometry.out_channels + geometry.offset
+                state_at[at] = np.uint64(neuron)
+                count += 1
+            else:
+                state_at[at] = NOWHERE
+            at += 1
     return count
 
 
@@ -107,16 +117,16 @@ def count_sops(position: Int32, first_event: Int64, channel: Int32, geometry: Ge
     `unmasked` holds, per kernel position and input channel, how many output channels have an unmasked weight; None: all.
     """
     n_taps = geometry.kernel_y * geometry.kernel_x
-    state_at, weight_at = np.empty(n_taps, np.uint64), np.empty(n_taps, np.uint64)
+    state_at = np.empty(n_taps, np.uint64)
     sops = 0
     for k in range(len(position)):
-        count = landings(position[k], geometry, state_at, weight_at)
+        count = landings(position[k], geometry, state_at, 0)
         start, stop = first_event[k], first_event[k + 1]
         if unmasked is None:
             sops += count * (stop - start) * geometry.out_per_group
         else:
-            for i in range(count):
-                tap = np.int64(weight_at[i]) // geometry.out_per_group
-                for e in range(start, stop):
-                    sops += unmasked[tap + channel[e]]
+            for tap in range(n_taps):
+                if state_at[tap] != NOWHERE:
+                    for e in range(start, stop):
+                        sops += unmasked[tap * geometry.in_channels + channel[e]]
     return sops
