@@ -222,9 +222,12 @@ def _assumptions(request: Request, planned: _Planned) -> tuple[str, ...]:
 
     network, step_us = planned.network, _step_us(request, planned.network)
     sentences = [*network.assumptions, *priced_as(network, planned.chip)]
+    slice_events = request.slicing()[1]
     if planned.trace.source == "synthetic":
         sentences.append(f"activity is synthetic: {planned.trace.description}")
-    elif network.dt_us is not None and step_us is not None and step_us != network.dt_us:
+    elif network.dt_us is not None and slice_events is not None:
+        sentences.append(f"slices of {slice_events} events are fed as time steps of {network.dt_us:g} us")
+    elif network.dt_us is not None and step_us not in (None, network.dt_us):
         sentences.append(f"slices of {step_us:g} us of input are fed as time steps of {network.dt_us:g} us")
     if request.overflow == "wrap":
         sentences.append("integers that leave their range wrap around")

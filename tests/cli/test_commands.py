@@ -126,6 +126,26 @@ def test_a_real_run_obeys_the_books():
     assert (result.cores[["busy_riscv_us", "idle_us", *stalls]].sum(axis=1)).to_numpy() == pytest.approx(makespan_us)
 
 
+def test_every_busy_cycle_of_every_riscv_is_charged_once():
+    from seneca_sim.report.leaves import energy_leaves
+
+    for changes in ([], ["core.loop_controller.enabled=false"]):
+        result = ss.simulate("digits-lif", steps=2, cores=3, set=changes)
+        leaves = energy_leaves(result.record, result.energy, slice(None))
+        charged = sum(
+            leaf.count for leaf in leaves if leaf.label.endswith("busy RISC-V cycle") and leaf.part == "riscv"
+        )
+        assert charged == result.record.counts.cores[:, 0].sum()
+
+
+def test_time_that_is_not_the_neurons_is_an_assumption():
+    for slicing, sentence in (
+        ("100events", "slices of 100 events are fed as time steps of 5000 us"),
+        ("2ms", "slices of 2000 us of input are fed as time steps of 5000 us"),
+    ):
+        assert sentence in ss.simulate("digits-lif", slice=slicing, steps=1, cores=2).summary["assumptions"]
+
+
 def test_reference_and_fast_give_the_same_tables(tmp_path):
     fast, reference = (ss.simulate("digits-lif", steps=1, cores=2, engine=name) for name in ("fast", "reference"))
     one, other = fast.files(), reference.files()
