@@ -9,18 +9,9 @@ import numpy as np
 import pytest
 
 from seneca_sim.activity import run_network
-from seneca_sim.events.sparse import LayerTrace, sparse_steps
+from seneca_sim.events import load_input
+from seneca_sim.events.sparse import LayerTrace
 from seneca_sim.graph.load import load_network
-
-STEPS, SHAPE = 300, (2, 34, 34)
-
-
-def recording(path: Path) -> LayerTrace:
-    """Return a recording in 1 ms bins clipped to 0/1; what comes after 300 ms falls into the last bin."""
-    x, y, high, middle, low = np.fromfile(path, np.uint8).reshape(-1, 5).astype(np.int64).T
-    time_us = (high & 127) << 16 | middle << 8 | low
-    step = np.minimum(time_us // 1000, STEPS - 1)
-    return sparse_steps(np.unique(((step * 34 + y) * 34 + x) * 2 + (high >> 7)), None, STEPS, SHAPE)
 
 
 @pytest.mark.parametrize(("rule", "max_spikes"), [("single", 1), ("multi", 1000)])
@@ -31,7 +22,7 @@ def test_spikes_of_all_layers_equal_the_reference(shared_data, rule, max_spikes)
     )
     expected = reference[rule]
     for number, sample in enumerate(reference["samples"]):
-        trace = run_network(network, [recording(shared_data(f"events/{sample}"))])
+        trace = run_network(network, load_input(network, shared_data(f"events/{sample}")))
         spikes = [int(sum_of(layer)) for layer in trace.layers[1:]]
         assert spikes == [counts[number] for counts in expected["spikes"].values()], sample
         assert trace.class_scores.tolist() == expected["out"][number], sample

@@ -10,7 +10,7 @@ import numpy as np
 
 from seneca_sim.kernels.arithmetic import Limits, round_bfloats
 from seneca_sim.kernels.integer_neurons import accumulate_integers
-from seneca_sim.kernels.landing import Geometry, landings
+from seneca_sim.kernels.landing import NOWHERE, Geometry, landings
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,11 +32,13 @@ def test_rounding_equals_ml_dtypes_on_every_kind_of_pattern():
 def test_an_event_lands_where_the_equation_says():
     """x[oy * 2 - 1 + ky * 2] for a stride of 2, padding of 1 and dilation of 2: y = 3 meets oy = 2 - ky."""
     geometry = Geometry(9, 9, 9, 1, 1, 3, 1, 2, 1, 1, 0, 2, 1, 4, 4, 5, 4, 9, 5, 0)
-    state_at, weight_at = np.zeros(3, np.uint64), np.zeros(3, np.uint64)
-    assert landings(3 * 9 + 2, geometry, state_at, weight_at) == 3
-    assert state_at.tolist() == [(oy * 9 + 2) * 5 for oy in (2, 1, 0)]
-    assert weight_at.tolist() == [ky * 4 * 5 for ky in (0, 1, 2)]
-    assert landings(2 * 9 + 2, geometry, state_at, weight_at) == 0  # even rows fall between the strides
+    state_at = np.zeros(5, np.uint64)
+    assert landings(3 * 9 + 2, geometry, state_at, 1) == 3
+    assert state_at.tolist() == [0, *((oy * 9 + 2) * 5 for oy in (2, 1, 0)), 0]
+    assert landings(7 * 9 + 8, geometry, state_at, 0) == 2  # oy = 4 - ky, of which there are 4
+    assert state_at[:3].tolist() == [int(NOWHERE), (3 * 9 + 8) * 5, (2 * 9 + 8) * 5]
+    assert landings(2 * 9 + 2, geometry, state_at, 0) == 0  # even rows fall between the strides
+    assert state_at[:3].tolist() == [int(NOWHERE)] * 3
 
 
 def test_wrapping_and_saturating_at_the_ends_of_64_bits():
