@@ -33,6 +33,7 @@ class Sums:
         channels, rows, columns = layer.shape
         self.shape = (rows * columns, channels)
         self.arithmetic = arithmetic
+        self.bfloat_weights = layer.precision.weight == "bf16"
         self.limits = (
             Limits(*integer_range(layer.precision.state), wraps) if arithmetic in ("integer", "scaled") else None
         )
@@ -63,7 +64,8 @@ class Sums:
                 scatter_bfloat(*_places(connection, events, value), connection.bfloat_weight, own)
             else:
                 value = _values(events, np.float32)
-                scatter(*_places(connection, events, value), connection.float_weight, own)
+                weight = connection.bfloat_weight if self.bfloat_weights else connection.float_weight
+                scatter(*_places(connection, events, value), weight, own)
             if connection.scale is not None:
                 self._add_scaled(total, own, connection.scale, rounded)
         return total

@@ -92,6 +92,13 @@ def test_bf16_networks_round_every_operation(seed):
         np.testing.assert_array_equal(got, expected.maps[index].astype(np.float32), err_msg=str(layer.neuron))
 
 
+def test_weights_of_type_bf16_are_rounded_also_where_states_are_fp32():
+    edge = Edge("edge", 0, "dense", np.full((1, 1, 1, 1), 1.01, np.float32))
+    for weight_type, expected in (("fp32", 1.01), ("bf16", 1.0078125)):
+        network = one_layer((1, 1, 1), edge, Relu(), (1, 1, 1), Precision(weight_type, "fp32", "fp32"))
+        assert sent(network, np.ones((1, 1, 1, 1), np.float32))[0].item() == np.float32(expected)
+
+
 @given(seed=SEEDS, bits=st.sampled_from([4, 8, 16]), wraps=st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_integers_saturate_or_wrap_after_every_operation(seed, bits, wraps):
