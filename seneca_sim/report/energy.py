@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from seneca_sim.engine.counts import CORE_STATES, INLET_COUNTERS, PART_COUNTERS
 from seneca_sim.report.columns import COMPONENTS
 from seneca_sim.report.record import Record
+from seneca_sim.report.sums import summed
 from seneca_sim.report.tariff import HOST_COUNTERS, Charge, tariff
 
 __all__ = ["Energy", "PoweredTime", "price", "powered_time"]
@@ -110,18 +111,15 @@ def price(record: Record) -> Energy:
     inlets = np.einsum("ik,ikc->ic", counts.inlets.sum(axis=0), rates.inlet[edge])
     host = counts.host.sum(axis=0) @ rates.host
     waiting = np.outer(powered.waiting.sum(axis=0), rates.waiting)
-    layers = np.zeros((len(record.layers), len(COMPONENTS)))
-    np.add.at(layers, layer_of_part, parts)
-    np.add.at(layers, layer_of_part[part], inlets)
+    layers = summed(parts, layer_of_part, len(record.layers)) + summed(inlets, layer_of_part[part], len(record.layers))
     unassigned = waiting.sum(axis=0) + powered.static_free.sum() * rates.static
     sender = record.host_layer
     if sender is None:
         unassigned = unassigned + host
     else:
         layers[sender] += host
-    cores = waiting
-    np.add.at(cores, core_of_part, parts)
-    np.add.at(cores, core_of_part[part], inlets)
+    n_cores = len(counts.cores)
+    cores = waiting + summed(parts, core_of_part, n_cores) + summed(inlets, core_of_part[part], n_cores)
     return Energy(charges, powered, layers, unassigned, cores, _by_step(record, rates, powered))
 
 

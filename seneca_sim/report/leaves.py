@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from seneca_sim.engine.counts import INLET_COUNTERS, PART_COUNTERS
 from seneca_sim.mapping.types import Part
 from seneca_sim.report.columns import MEMORY_KINDS
 from seneca_sim.report.energy import Energy
 from seneca_sim.report.record import Record, Widths
+from seneca_sim.report.sums import summed
 from seneca_sim.report.tariff import HOST_COUNTERS, Charge
 
 __all__ = ["UNASSIGNED", "Leaf", "area_leaves", "energy_leaves", "memory_leaves"]
@@ -70,9 +68,9 @@ class _Totals:
         of_part = record.layer_of_part()
         self.layer_of_edge = record.layer_of_edge()
         self.sender = record.host_layer
-        self.parts = _summed(counts.parts[steps].sum(axis=0), of_part, len(record.layers))
-        self.inlets = _summed(counts.inlets[steps].sum(axis=0), record.inlets()[1], len(self.layer_of_edge))
-        self.static = _summed(powered.static_parts[steps].sum(axis=0), of_part, len(record.layers))
+        self.parts = summed(counts.parts[steps].sum(axis=0), of_part, len(record.layers))
+        self.inlets = summed(counts.inlets[steps].sum(axis=0), record.inlets()[1], len(self.layer_of_edge))
+        self.static = summed(powered.static_parts[steps].sum(axis=0), of_part, len(record.layers))
         self.host = counts.host[steps].sum(axis=0)
         self.free = powered.static_free[steps].sum()
         self.waiting = powered.waiting[steps].sum()
@@ -102,13 +100,6 @@ class _Totals:
                 return int(self.waiting)
             case _:
                 return 0
-
-
-def _summed(counts: NDArray[np.int64], owners: NDArray[np.int64], n_owners: int) -> NDArray[np.int64]:
-    """Sum the rows of counts over their owners, (owners, ...)."""
-    totals = np.zeros((n_owners, *counts.shape[1:]), dtype=np.int64)
-    np.add.at(totals, owners, counts)
-    return totals
 
 
 def memory_leaves(record: Record) -> Iterator[Leaf]:

@@ -18,6 +18,7 @@ from seneca_sim.engine.counts import INLET_COUNTERS, Counts
 from seneca_sim.engine.programs import LayerPrograms
 from seneca_sim.graph.network import Edge, Layer, Network
 from seneca_sim.mapping.types import Mapping
+from seneca_sim.report.sums import summed
 
 __all__ = [
     "Activity",
@@ -176,9 +177,8 @@ class Record:
     def executed_sops(self) -> NDArray[np.int64]:
         """Return the synaptic operations that the chip executed for each layer, (L,)."""
         part, _ = self.inlets()
-        total = np.zeros(len(self.layers), dtype=np.int64)
-        np.add.at(total, self.layer_of_part()[part], self.counts.inlets[:, :, INLET_COUNTERS.index("sops")].sum(axis=0))
-        return total
+        sops = self.counts.inlets[:, :, INLET_COUNTERS.index("sops")].sum(axis=0)
+        return summed(sops, self.layer_of_part()[part], len(self.layers))
 
     def layer_of_edge(self) -> NDArray[np.int64]:
         """Return the layer that each edge leads into, (E,)."""

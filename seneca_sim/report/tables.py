@@ -24,6 +24,7 @@ from seneca_sim.report.columns import (
 from seneca_sim.report.energy import Energy
 from seneca_sim.report.latency import mean, step_times
 from seneca_sim.report.record import Record
+from seneca_sim.report.sums import summed
 from seneca_sim.report.verdict import layer_loads, layer_verdicts
 
 __all__ = ["components_table", "cores_table", "layers_table", "links_table", "steps_table"]
@@ -52,9 +53,8 @@ def layers_table(record: Record, energy: Energy) -> pd.DataFrame:
     outputs = np.array([np.prod(layer.out_shape) for layer in layers], dtype=np.float64)
     pixels = np.array([layer.out_shape[1] * layer.out_shape[2] for layer in layers], dtype=np.float64)
     neurons = np.array([layer.neurons for layer in layers], dtype=np.int64)
-    sops, executed = _by_layer(record, activity.sops.sum(axis=0)), record.executed_sops()
-    memory = np.zeros(len(layers), dtype=np.int64)
-    np.add.at(memory, record.layer_of_part(), record.memory.sum(axis=1))
+    sops = summed(activity.sops.sum(axis=0), record.layer_of_edge(), len(layers))
+    executed = record.executed_sops()
     return _table(
         LAYERS,
         {
@@ -69,20 +69,13 @@ def layers_table(record: Record, energy: Energy) -> pd.DataFrame:
             "sops_masked": executed - sops,
             "dense_macs": [sum(edge.dense_macs for edge in layer.edges) for layer in layers],
             "cores": [len({part.core for part in record.mapping.parts if part.layer == n}) for n in range(len(layers))],
-            "memory_bits": memory,
+            "memory_bits": summed(record.memory.sum(axis=1), record.layer_of_part(), len(layers)),
             "energy_uj": energy.layers.sum(axis=1) / 1e6,
             **_energies(energy.layers),
             **_layer_times(record, cycles_us),
             "saturations": activity.saturations.sum(axis=0),
         },
     )
-
-
-def _by_layer(record: Record, edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sum values of edges, (E,), over the layers that they lead into, (L,)."""
-    total = np.zeros(len(record.layers), dtype=np.int64)
-    np.add.at(total, record.layer_of_edge(), edges)
-    return total
 
 
 def _layer_times(record: Record, clock_mhz: float) -> dict[str, Sequence[object]]:
@@ -123,8 +116,7 @@ def cores_table(record: Record, energy: Energy) -> pd.DataFrame:
     counts, clock = record.counts, record.chip.clock_mhz.value
     core_of_part = record.core_of_part()
     mapped = np.unique(core_of_part)
-    memory = np.zeros((len(counts.cores), len(MEMORY_KINDS)), dtype=np.int64)
-    np.add.at(memory, core_of_part, record.memory)
+    memory = summed(record.memory, core_of_part, len(counts.cores))
     return _table(
         CORES,
         {

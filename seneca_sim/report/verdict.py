@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from seneca_sim.engine.counts import CORE_STATES, INLET_COUNTERS, PART_COUNTERS
 from seneca_sim.report.record import Record
+from seneca_sim.report.sums import summed
 
 __all__ = ["Bound", "Verdict", "layer_loads", "layer_verdicts", "run_verdict"]
 
@@ -65,9 +66,9 @@ def layer_loads(record: Record) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     part, _ = record.inlets()
     loads = []
     for counter in ("rv_cycles", "lc_cycles"):
-        cycles = counts.parts[:, :, PART_COUNTERS.index(counter)].sum(axis=0)
-        np.add.at(cycles, part, counts.inlets[:, :, INLET_COUNTERS.index(counter)].sum(axis=0))
-        loads.append(cycles)
+        own = counts.parts[:, :, PART_COUNTERS.index(counter)].sum(axis=0)
+        coming = counts.inlets[:, :, INLET_COUNTERS.index(counter)].sum(axis=0)
+        loads.append(own + summed(coming, part, len(own)))
     return loads[0], loads[1]
 
 
