@@ -6,9 +6,9 @@ import numpy as np
 
 from seneca_sim.errors import ActivityError
 from seneca_sim.events.sparse import LayerTrace
-from seneca_sim.graph.network import Layer
+from seneca_sim.graph.network import Edge, Layer
 
-__all__ = ["check_layer_trace"]
+__all__ = ["check_edge", "check_layer_trace"]
 
 _TYPES = {
     "step_start": np.int64,
@@ -18,6 +18,28 @@ _TYPES = {
     "neuron_events": np.int64,
     "saturations": np.int64,
 }
+
+
+def check_edge(where: str, edge: Edge, source: Layer, target: Layer) -> None:
+    """Raise `ActivityError` unless the arrays of an edge fit its layers: kernels trust them."""
+    channels, rows, columns = source.out_shape
+    pooled = rows // edge.pool[0], columns // edge.pool[1]
+    what = f"{where}: edge {edge.name} from {source.name}"
+    if edge.weight is None:
+        if channels + edge.target_offset > target.shape[0] or edge.target_offset < 0 or pooled != target.shape[1:]:
+            raise ActivityError(
+                f"{what}: {channels} channels of {pooled[0]}x{pooled[1]} positions from channel {edge.target_offset} on do not fit "
+                f"into {target.shape}"
+            )
+        return
+    expected = target.shape[0], channels // edge.groups, *(pooled if edge.kind == "dense" else edge.weight.shape[2:])
+    if edge.weight.shape != expected or channels % edge.groups or target.shape[0] % edge.groups:
+        raise ActivityError(
+            f"{what}: weights of shape {edge.weight.shape} in {edge.groups} groups do not join {source.out_shape} to "
+            f"{target.shape}; expected {expected}"
+        )
+    if edge.mask is not None and edge.mask.shape != edge.weight.shape:
+        raise ActivityError(f"{what}: the mask has shape {edge.mask.shape}, the weights have {edge.weight.shape}")
 
 
 def check_layer_trace(where: str, trace: LayerTrace, layer: Layer, n_steps: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seneca_sim.activity.checks import check_edge
 from seneca_sim.activity.step_events import StepEvents
 from seneca_sim.graph.network import Edge, Layer
 from seneca_sim.kernels.landing import Geometry, count_sops, flatten_events
@@ -23,6 +24,7 @@ class Connection:
     """One edge into a layer: what it does to the events of a step."""
 
     def __init__(self, edge: Edge, source: Layer, target: Layer, number: int) -> None:
+        check_edge(target.name, edge, source, target)
         self.edge = edge
         self.number = number
         """Its column in `Trace.sops`."""

@@ -154,39 +154,46 @@ class FloatNeurons(Neurons):
         self.most = np.float32(integer_range(event)[1] if event.startswith("int") else np.inf)
         super().__init__(layer)
 
-    def number(self, name: str, value: Any) -> Map:  # noqa: D102
+    def number(self, name: str, value: Any) -> Map:
+        """Return a constant as one number per channel."""
         numbers = vector(self.lowest if value is None else value, self.layer.shape[0]).astype(np.float32)
         if self.rounded:
             round_bfloats(numbers)
         return numbers
 
-    def add(self, total: Map, addend: Map) -> int:  # noqa: D102
+    def add(self, total: Map, addend: Map) -> int:
+        """Add in place."""
         total += addend
         if self.rounded:
             round_bfloats(total.reshape(-1))
         return 0
 
-    def integrate(self, state: Map, x: Map, decay: Map, leak: Map, gain: Map) -> int:  # noqa: D102
+    def integrate(self, state: Map, x: Map, decay: Map, leak: Map, gain: Map) -> int:
+        """Update ``state = decay (state - leak) + leak + gain x``."""
         leak_integrate(state, x, decay, leak, gain, self.rounded)
         return 0
 
-    def activated(self, x: Map, floor: Map) -> Map:  # noqa: D102
+    def activated(self, x: Map, floor: Map) -> Map:
+        """Return x where it lies above the floor, else 0."""
         activate(x, floor, self.y)
         return self.y
 
-    def fire(self) -> int:  # noqa: D102
+    def fire(self) -> int:
+        """Fill `spikes` and reset the neurons that fired."""
         constants, neuron = self.constants, self.neuron
         subtract = neuron.reset == "subtract"
         thresholds = constants["threshold"], constants["v_reset"], constants["v_min"]
         fire(self.v, *thresholds, subtract, neuron.max_spikes, self.spikes, self.rounded)
         return 0
 
-    def changes(self, a: Map) -> int:  # noqa: D102
+    def changes(self, a: Map) -> int:
+        """Fill `change` with what sigma-delta neurons send."""
         deadband = self.neuron.mode == "deadband"
         states = self.sent, self.residue, self.constants["step"]
         return int(quantise(a, *states, deadband, self.most, self.change, self.rounded, self.sends_rounded))
 
-    def leaving(self, values: Map) -> tuple[Map, int]:  # noqa: D102
+    def leaving(self, values: Map) -> tuple[Map, int]:
+        """Return values as events carry them."""
         if self.sends_rounded:
             round_bfloats(values.reshape(-1))
         return values, 0
@@ -205,34 +212,41 @@ class IntegerNeurons(Neurons):
         self.event_limits = Limits(low, high, wraps)
         super().__init__(layer)
 
-    def number(self, name: str, value: Any) -> Map:  # noqa: D102
+    def number(self, name: str, value: Any) -> Map:
+        """Return a constant as one number per channel."""
         if value is None:
             return np.full(self.layer.shape[0], self.lowest, np.int64)
         numbers = vector(value, self.layer.shape[0])
         return numbers if name.startswith("decay") else numbers.astype(np.int64)
 
-    def add(self, total: Map, addend: Map) -> int:  # noqa: D102
+    def add(self, total: Map, addend: Map) -> int:
+        """Add in place."""
         return int(accumulate_integers(total, addend, self.limits))
 
-    def integrate(self, state: Map, x: Map, decay: Map, leak: Map, gain: Map) -> int:  # noqa: D102
+    def integrate(self, state: Map, x: Map, decay: Map, leak: Map, gain: Map) -> int:
+        """Update ``state = decay (state - leak) + leak + gain x``."""
         return int(leak_integrate_integers(state, x, decay, leak, gain, self.limits))
 
-    def activated(self, x: Map, floor: Map) -> Map:  # noqa: D102
+    def activated(self, x: Map, floor: Map) -> Map:
+        """Return x where it lies above the floor, else 0."""
         activate_integers(x, floor, self.y)
         return self.y
 
-    def fire(self) -> int:  # noqa: D102
+    def fire(self) -> int:
+        """Fill `spikes` and reset the neurons that fired."""
         constants, neuron = self.constants, self.neuron
         subtract = neuron.reset == "subtract"
         thresholds = constants["threshold"], constants["v_reset"], constants["v_min"]
         return int(fire_integers(self.v, *thresholds, subtract, neuron.max_spikes, self.spikes, self.limits))
 
-    def changes(self, a: Map) -> int:  # noqa: D102
+    def changes(self, a: Map) -> int:
+        """Fill `change` with what sigma-delta neurons send."""
         deadband = self.neuron.mode == "deadband"
         states = self.sent, self.residue, self.constants["step"]
         return int(quantise_integers(a, *states, deadband, self.event_limits, self.change))
 
-    def leaving(self, values: Map) -> tuple[Map, int]:  # noqa: D102
+    def leaving(self, values: Map) -> tuple[Map, int]:
+        """Return values as events carry them."""
         kept = np.zeros_like(values)
         outside = int(accumulate_integers(kept, values, self.event_limits))
         return kept.astype(np.int32), outside

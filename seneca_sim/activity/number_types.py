@@ -1,10 +1,11 @@
 """In which numbers a layer computes, as its precision and its constants demand.
 
 A layer whose `precision.state` is bf16 or fp32 computes in that type: weights and incoming values are taken as bf16 (fp32;
-weights of type bf16 stay bf16), and in bf16 every product and every sum is rounded. A layer with an integer state type must have integer weights and
-incoming values; its sums are integers of that width, which saturate (or wrap) after each operation in canonical order.
-If also no edge has a scale and bias, thresholds, resets, leaks, gains and steps are whole numbers, the neurons compute in
-integers too (decays multiply and cut towards zero, as on Loihi); otherwise they compute in float32 on ``scale * sum``.
+weights of type bf16 stay bf16), and in bf16 every product and every sum is rounded. A layer with an integer state type must
+have integer weights and incoming values; its sums are integers of that width, which saturate (or wrap) after each operation
+in canonical order. If also no edge has a scale and bias, thresholds, resets, leaks, gains and steps are whole numbers, the
+neurons compute in integers too (decays multiply and cut towards zero, as on Loihi); otherwise they compute in float32 on
+``scale * sum``.
 """
 
 from __future__ import annotations

@@ -137,3 +137,34 @@ def test_inputs_must_fit_the_network():
     with pytest.raises(ActivityError) as error:
         run_network(network, [sparse_steps(np.zeros(0, np.int64), None, 0, (1, 1, 2))])
     assert str(error.value) == "n: the input has no time step; give at least one"
+
+
+@pytest.mark.parametrize(
+    ("edge", "message"),
+    [
+        (
+            Edge("e", 0, "conv", np.ones((3, 4, 3, 3), np.float32), padding=(1, 1)),
+            "weights of shape (3, 4, 3, 3) in 1 groups do not join (2, 4, 4) to (3, 4, 4); expected (3, 2, 3, 3)",
+        ),
+        (
+            Edge("e", 0, "conv", np.ones((3, 1, 3, 3), np.float32), padding=(1, 1), groups=2),
+            "weights of shape (3, 1, 3, 3) in 2 groups do not join (2, 4, 4) to (3, 4, 4); expected (3, 1, 3, 3)",
+        ),
+        (
+            Edge("e", 0, "conv", np.ones((3, 2, 1, 1), np.float32), mask=np.ones((3, 2), bool)),
+            "the mask has shape (3, 2), the weights have (3, 2, 1, 1)",
+        ),
+        (
+            Edge("e", 0, "add", None, target_offset=2),
+            "2 channels of 4x4 positions from channel 2 on do not fit into (3, 4, 4)",
+        ),
+    ],
+)
+def test_edges_must_fit_their_layers(edge, message):
+    layers = (
+        Layer("input", None, (2, 4, 4), precision=FLOAT),
+        Layer("out", Relu(), (3, 4, 4), (edge,), precision=FLOAT),
+    )
+    with pytest.raises(ActivityError) as error:
+        run_network(Network("n", layers), [sparse_steps(np.array([0, 1]), None, 1, (2, 4, 4))])
+    assert str(error.value) == f"out: edge e from input: {message}"
