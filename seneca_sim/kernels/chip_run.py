@@ -62,9 +62,10 @@ def decide(m: int, kind: int, unit: int, cycle: int) -> None:
 
 
 @inner_kernel
-def serve(m: int, queue: int, cycle: int) -> None:
-    """Serve the entries of one queue for a cycle; entries of later rounds of the wheel stay."""
+def serve(m: int, queue: int, cycle: int) -> bool:
+    """Serve the entries of one queue for a cycle, and return whether there were any; entries of later rounds stay."""
     totals = totals_of(m)
+    served = False
     slot = cycle & (WHEEL_SLOTS - 1)
     number = slot_at(m, queue * WHEEL_SLOTS + slot).first
     slot_at(m, queue * WHEEL_SLOTS + slot).first = -1
@@ -75,6 +76,7 @@ def serve(m: int, queue: int, cycle: int) -> None:
             node.next = slot_at(m, queue * WHEEL_SLOTS + slot).first
             slot_at(m, queue * WHEEL_SLOTS + slot).first = number
         else:
+            served = True
             kind, unit, argument = node.kind, node.unit, node.argument
             node.next = totals.free_node
             totals.free_node = number
@@ -85,13 +87,32 @@ def serve(m: int, queue: int, cycle: int) -> None:
             else:
                 decide(m, kind, unit, cycle)
         number = following
+    return served
+
+
+@inner_kernel
+def earliest(m: int) -> int:
+    """Return the cycle of the next entry on a wheel that is not empty."""
+    cycle = -1
+    for slot in range(2 * WHEEL_SLOTS):
+        number = slot_at(m, slot).first
+        while number >= 0:
+            entry = entry_at(m, number)
+            if cycle < 0 or entry.time < cycle:
+                cycle = entry.time
+            number = entry.next
+    return cycle
 
 
 @kernel
 def run(m: int, until: int, margin: int) -> int:
-    """Run until nothing is left, an array has less than `margin` free entries, or a cycle is reached; return which."""
+    """Run until nothing is left, an array has less than `margin` free entries, or a cycle is reached; return which.
+
+    After a round of the wheel in which nothing happened, the clock goes straight to the next entry.
+    """
     totals = totals_of(m)
     mask = WHEEL_SLOTS - 1
+    last_busy = totals.now
     while totals.wheel_count > 0:
         if (
             totals.nodes_used + margin > settings_of(m).n_entries
@@ -103,9 +124,12 @@ def run(m: int, until: int, margin: int) -> int:
             return MORE
         cycle = totals.now
         for queue in range(2):  # effects, then decisions
-            if slot_at(m, queue * WHEEL_SLOTS + (cycle & mask)).first >= 0:
-                serve(m, queue, cycle)
+            if slot_at(m, queue * WHEEL_SLOTS + (cycle & mask)).first >= 0 and serve(m, queue, cycle):
+                last_busy = cycle
         totals.now = cycle + 1
+        if cycle - last_busy >= WHEEL_SLOTS:
+            totals.now = earliest(m)
+            last_busy = totals.now
     return QUIET
 
 
