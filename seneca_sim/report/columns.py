@@ -99,7 +99,12 @@ LAYERS = (
         "sops", "int", "", "Synaptic operations of the network: weights applied to states, masked weights not counted."
     ),
     Column("sops_executed", "int", "", "Synaptic operations that the chip executes under the chosen weight layout."),
-    Column("sops_masked", "int", "", "Executed synaptic operations whose weight is masked: sops_executed - sops."),
+    Column(
+        "sops_masked",
+        "int",
+        "",
+        "Executed synaptic operations beyond sops on edges with masked weights: weights that are zero by training.",
+    ),
     Column(
         "dense_macs", "int", "", "Multiply-accumulates of a dense implementation in one step, padding taps counted."
     ),

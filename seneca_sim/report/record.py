@@ -46,6 +46,8 @@ class EdgeFacts:
     delay: int
     integrate: Instructions
     dense_macs: int
+    masked: bool
+    """Whether training fixed some of its weights to zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +177,13 @@ class Record:
         return table[:, 0], table[:, 1]
 
     def executed_sops(self) -> NDArray[np.int64]:
-        """Return the synaptic operations that the chip executed for each layer, (L,)."""
-        part, _ = self.inlets()
-        sops = self.counts.inlets[:, :, INLET_COUNTERS.index("sops")].sum(axis=0)
-        return summed(sops, self.layer_of_part()[part], len(self.layers))
+        """Return the synaptic operations that the chip executed through each edge, (E,).
+
+        Where windows of a fused pooling leave neurons out, the chip executes fewer than the network has; where a split by
+        rows or columns makes windows overlap, it executes those of the shared neurons on each core.
+        """
+        _, edge = self.inlets()
+        return summed(self.counts.inlets[:, :, INLET_COUNTERS.index("sops")].sum(axis=0), edge, len(self.edges))
 
     def layer_of_edge(self) -> NDArray[np.int64]:
         """Return the layer that each edge leads into, (E,)."""
@@ -229,6 +234,7 @@ def _facts(network: Network, chip: Chip, layer: Layer, programs: LayerPrograms) 
             edge.delay,
             program.instructions,
             dense_macs(edge, layer),
+            edge.mask is not None,
         )
         for edge, program in zip(layer.edges, programs.integrate, strict=True)
     )
