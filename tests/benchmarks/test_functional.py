@@ -62,7 +62,7 @@ def test_convolution_rate(benchmark, matmul_gmacs, case, channels):
     cells = np.flatnonzero(rng.random(SIDE * SIDE * channels) < DENSITY)
     values = rng.integers(1, 8, len(cells)).astype(np.int32 if weight_type == "int8" else np.float32)
     source = Layer("source", None, shape)
-    weight = rng.integers(-8 if state == "int16" else -127, 8, (channels, channels, 3, 3))
+    weight = rng.integers(-127, 128, (channels, channels, 3, 3))
     edge = Edge("edge", 0, "conv", weight.astype(np.int8 if weight_type == "int8" else np.float32), padding=(1, 1))
     layer = Layer("layer", Relu(), shape, (edge,), precision=Precision(weight_type, state, state))
     connection = Connection(edge, source, layer, 0)
