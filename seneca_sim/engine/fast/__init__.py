@@ -13,8 +13,8 @@ from seneca_sim.chip.description import Chip
 from seneca_sim.chip.timing import Timing
 from seneca_sim.engine.costs import Costs, costs_of
 from seneca_sim.engine.counts import Counts
-from seneca_sim.engine.deadlock import explain_deadlock
-from seneca_sim.engine.plan import Plan, make_plan
+from seneca_sim.engine.fast.deadlock import explain_deadlock
+from seneca_sim.engine.fast.plan import Plan, make_plan
 from seneca_sim.errors import DeadlockError
 from seneca_sim.graph.network import Network
 from seneca_sim.mapping.types import Mapping
@@ -58,7 +58,7 @@ def core_events(network: Network, mapping: Mapping, trace: Trace, timing: Timing
 
 def _execute(plan: Plan, progress: Progress | None) -> Machine:
     """Run the compiled chip to its end and return its final state."""
-    from seneca_sim.engine.machine import build_machine, grow, margin_of
+    from seneca_sim.engine.fast.machine import build_machine, grow, margin_of
     from seneca_sim.kernels.chip_run import FULL, QUIET, begin, open_phase
     from seneca_sim.kernels.chip_run import run as run_machine
 

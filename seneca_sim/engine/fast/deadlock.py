@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seneca_sim.engine.plan import Plan
+from seneca_sim.engine.fast.plan import Plan
 
 if TYPE_CHECKING:
     from seneca_sim.kernels.chip_machine import Machine

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from seneca_sim.activity.trace import Trace
 from seneca_sim.chip.timing import Timing
 from seneca_sim.engine.costs import Costs
+from seneca_sim.engine.fast.masks import chunk_bits
+from seneca_sim.engine.fast.pool import TablePool
 from seneca_sim.engine.geometry import Axis, axis_of, fresh_of, last_touching, touched_of, windows_of
-from seneca_sim.engine.masks import chunk_bits
-from seneca_sim.engine.pool import TablePool
 from seneca_sim.errors import GraphError
 from seneca_sim.graph.network import Edge, Layer, Network
 from seneca_sim.mapping.types import Mapping

@@ -1,0 +1,144 @@
+"""From a plan to the arrays of the compiled chip."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seneca_sim.engine.counts import CORE_STATES
+from seneca_sim.engine.emissions import ChannelPool
+from seneca_sim.engine.fast.blank import filled, free_list
+from seneca_sim.engine.fast.part_records import inlet_records, mask_words, part_records
+from seneca_sim.engine.fast.plan import Plan, depth_of, layer_of
+from seneca_sim.engine.fast.sender_records import emission_records, group_records, sender_records
+from seneca_sim.engine.fast.wiring import (
+    buffer_records,
+    core_records,
+    feed_records,
+    gate_records,
+    node_records,
+    port_records,
+)
+from seneca_sim.kernels import chip_machine as records
+
+__all__ = ["build_machine", "grow", "margin_of"]
+
+
+def margin_of(plan: Plan) -> int:
+    """Return how many entries of any pool one cycle may take at most."""
+    return 80 * len(plan.mapping.place) + 16 * plan.nodes + 64
+
+
+def build_machine(plan: Plan) -> records.Machine:
+    """Build all arrays of a run."""
+    channels = ChannelPool.of(plan.trace)
+    emissions, emission_start = emission_records(plan, channels)
+    groups, sender_groups, trees = group_records(plan)
+    masks, mask_at = mask_words(plan)
+    margin = margin_of(plan)
+    steps = plan.trace.n_steps
+    parts, touched = part_records(plan, emission_start)
+    cores = core_records(plan)
+    senders = sender_records(plan, emission_start, sender_groups)
+    inlets, feeds, gates = inlet_records(plan, mask_at), feed_records(plan), gate_records(plan)
+    n_cores, n_nodes = len(plan.mapping.place), plan.nodes
+    words = max((int(inlet["mask_words"]) for inlet in inlets), default=1)
+    arrays = {
+        "settings": _settings(plan, margin, words),
+        "totals": _totals(),
+        "parts": parts,
+        "inlets": inlets,
+        "feeds": feeds,
+        "gates": gates,
+        "senders": senders,
+        "groups": groups,
+        "cores": cores,
+        "records": free_list(records.RECORD, 4 * margin, "next"),
+        "packets": free_list(records.PACKET, 4 * margin, "copies"),
+        "buffers": buffer_records(plan),
+        "ports": port_records(plan),
+        "emissions": emissions,
+        "entries": free_list(records.NODE, 8 * margin, "next"),
+        "wheel": filled(2 * records.WHEEL_SLOTS, records.FIRST),
+        "emission_start": np.ascontiguousarray(emission_start),
+        "table": plan.table.array(),
+        "channel": channels.channel,
+        "mask": masks,
+        "tree": trees,
+        "touched": touched,
+        "task_slots": np.zeros(n_cores * plan.timing.task_fifo, dtype=records.TASK_SLOT),
+        "rings": np.zeros(n_nodes * 5 * plan.timing.buffer_flits, dtype=records.RING),
+        "open_masks": np.zeros(len(inlets) * words, dtype=records.BITS),
+        "nodes": node_records(plan),
+        "part_counts": np.zeros(steps * len(parts), dtype=records.PART_COUNTS),
+        "inlet_counts": np.zeros(steps * len(inlets), dtype=records.INLET_COUNTS),
+        "host_counts": np.zeros(steps, dtype=records.HOST_COUNTS),
+        "part_times": filled(steps * len(parts), records.PART_TIMES),
+        "states": np.zeros(n_cores * len(CORE_STATES), dtype=records.CYCLES),
+        "links": np.zeros(n_nodes * 5, dtype=records.LINK),
+        "steps": filled(steps, records.STEP),
+        "output_ends": np.zeros(steps, dtype=records.COUNT),
+    }
+    return records.Machine(arrays)
+
+
+def grow(machine: records.Machine) -> None:
+    """Double every pool; nothing in it changes."""
+    totals = machine.totals
+    for name, field, free, size in (
+        ("records", "next", "free_record", "n_records"),
+        ("packets", "copies", "free_packet", "n_packets"),
+        ("entries", "next", "free_node", "n_entries"),
+    ):
+        old = machine[name]
+        new = np.zeros(2 * len(old), dtype=old.dtype)
+        new[: len(old)] = old
+        new[field][len(old) :] = np.arange(len(old) + 1, 2 * len(old) + 1)
+        new[field][-1] = totals[free]
+        totals[free] = len(old)
+        machine.settings[size] = len(new)
+        machine.replace(name, new)
+
+
+def _totals() -> NDArray[np.void]:
+    """Return the totals of a chip that has not begun."""
+    totals = np.zeros(1, dtype=records.TOTALS)
+    totals["phase_step"] = 0
+    totals["phase_depth"] = -1
+    return totals
+
+
+def _settings(plan: Plan, margin: int, words: int) -> NDArray[np.void]:
+    """Return the constants of a run."""
+    timing = plan.timing
+    values: dict[str, Any] = {
+        **asdict(timing),
+        "steps": plan.trace.n_steps,
+        "step_groups": timing.group_scope == "step",
+        "task_scope": ("position", "row", "pixel").index(timing.task_scope),
+        "evgen": timing.event_generator,
+        "mesh": timing.noc == "mesh",
+        "credits": timing.flow_control == "row_credits",
+        "conventional": timing.order == "conventional",
+        "barrier": timing.order == "conventional" and timing.barrier == "global",
+        "columns": plan.columns,
+        "nodes": plan.nodes,
+        "n_cores": len(plan.mapping.place),
+        "n_parts": len(plan.parts),
+        "n_inlets": len(plan.inlets),
+        "n_entries": 8 * margin,
+        "n_packets": 4 * margin,
+        "n_records": 4 * margin,
+        "buffer_ring": plan.timing.buffer_flits,
+        "open_words": words,
+        "n_hosts": len(plan.hosts),
+        "n_outputs": sum(layer_of(plan, part).is_output for part in range(len(plan.parts))),
+        "max_depth": max(depth_of(plan.network)),
+    }
+    settings = np.zeros(1, dtype=records.SETTINGS)
+    for name in records.SETTINGS.names or ():
+        settings[name] = int(values[name])
+    return settings

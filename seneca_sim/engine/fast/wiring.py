@@ -1,0 +1,141 @@
+"""Records of feeds, gates, cores and the mesh: who waits for whom, and what hangs where."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seneca_sim.engine.counts import CORE_STATES
+from seneca_sim.engine.fast.blank import fill, filled
+from seneca_sim.engine.fast.plan import (
+    Feed,
+    Plan,
+    highest_rows,
+    last_rows,
+    row_ranks,
+)
+from seneca_sim.engine.routes import LOCAL
+from seneca_sim.kernels import chip_machine as records
+
+__all__ = [
+    "buffer_records",
+    "core_records",
+    "feed_records",
+    "gate_records",
+    "node_records",
+    "port_records",
+]
+
+NEVER = 1 << 60
+UNLIMITED = 1 << 40
+
+
+def _initial_grants(plan: Plan, feed: Feed, highest: NDArray[np.int32]) -> int:
+    """Return how many rows of a feed are granted before anything has fired."""
+    part = plan.parts[plan.inlets[feed.inlet].part]
+    granted, steps = 0, plan.trace.n_steps
+    while granted < steps * len(highest):
+        step, row = divmod(granted, len(highest))
+        if step * part.height + highest[row] > part.state_rows - 1:
+            break
+        granted += 1
+    return granted
+
+
+def feed_records(plan: Plan) -> NDArray[np.void]:
+    """Return the records of the feeds, with the initial grants known on both sides."""
+    table = np.zeros(len(plan.feeds), dtype=records.FEED)
+    for number, feed in enumerate(plan.feeds):
+        sender, highest = plan.senders[feed.sender], highest_rows(plan, feed)
+        granted = _initial_grants(plan, feed, highest)
+        fill(
+            table[number],
+            sender=feed.sender,
+            inlet=feed.inlet,
+            gate=feed.gate,
+            host=sender.host,
+            producer_core=sender.core,
+            hi_at=plan.table.add(highest),
+            rank_at=plan.table.add(row_ranks(plan, feed)),
+            n_rows=len(highest),
+            granted=granted,
+            received=granted,
+        )
+    return table
+
+
+def gate_records(plan: Plan) -> NDArray[np.void]:
+    """Return the records of the gates."""
+    table = np.zeros(len(plan.gates), dtype=records.GATE)
+    for number, feeds in enumerate(plan.gates):
+        source = plan.network.layers[plan.inlets[plan.feeds[feeds[0]].inlet].source].out_shape
+        fill(
+            table[number],
+            feed_first=plan.table.add(feeds),
+            n_feeds=len(feeds),
+            at_frontier=len(feeds),
+            last_row_at=plan.table.add(last_rows(plan, number, 0)),
+            last_column_at=plan.table.add(last_rows(plan, number, 1)),
+            width=source[2],
+            plane=source[1] * source[2],
+        )
+    return table
+
+
+def core_records(plan: Plan) -> NDArray[np.void]:
+    """Return the records of the cores."""
+    table = np.zeros(len(plan.mapping.place), dtype=records.CORE)
+    for name in (
+        "record_head",
+        "record_tail",
+        "record_shrink",
+        "outbox",
+        "loop_packet",
+        "packet",
+        "queue_first",
+        "queue_last",
+    ):
+        table[name] = -1
+    table["wake"] = NEVER
+    table["idle"] = 1
+    table["idle_state"] = CORE_STATES.index("idle")
+    table["room"] = plan.timing.event_fifo
+    table["input_room"] = plan.timing.input_flits if plan.timing.noc == "mesh" else UNLIMITED
+    for core in range(len(table)):
+        mine = [number for number, part in enumerate(plan.mapping.parts) if part.core == core]
+        mine.sort(key=lambda number: (-plan.mapping.parts[number].layer, number))
+        fill(
+            table[core],
+            node=plan.node_of(core),
+            parts_at=plan.table.add(mine),
+            n_parts=len(mine),
+            unfinished=len(mine),
+            replays=any(plan.parts[number].replay >= 0 for number in mine),
+        )
+    return table
+
+
+def buffer_records(plan: Plan) -> NDArray[np.void]:
+    """Return the records of the input buffers."""
+    table = np.zeros(plan.nodes * 5, dtype=records.BUFFER)
+    table["room"] = plan.timing.buffer_flits
+    return table
+
+
+def port_records(plan: Plan) -> NDArray[np.void]:
+    """Return the records of the output ports; in the ideal network a sink's queue goes from `requests` to `last`."""
+    table = np.zeros(plan.nodes * 5, dtype=records.PORT)
+    table["last"] = LOCAL if plan.timing.noc == "mesh" else -1
+    table["wake"] = NEVER
+    table["requests"] = 0 if plan.timing.noc == "mesh" else -1
+    return table
+
+
+def node_records(plan: Plan) -> NDArray[np.void]:
+    """Return what hangs on each router."""
+    table = filled(plan.nodes, records.NODE_UNITS)
+    for core in range(len(plan.mapping.place)):
+        table["core"][plan.node_of(core)] = core
+    for host in range(len(plan.hosts)):
+        table["host"][plan.host_node(host)] = 0
+    return table
