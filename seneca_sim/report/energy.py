@@ -33,7 +33,7 @@ class PoweredTime:
     static_parts: NDArray[np.int64]
     """(T, P) powered core-cycles that a part answers for: its share of its core's reserved memory."""
     static_free: NDArray[np.int64]
-    """(T,) powered core-cycles of cores that hold no reserved memory."""
+    """(T,) powered core-cycles of cores that hold no reserved memory; where all are powered, of all routers without a part."""
     waiting: NDArray[np.int64]
     """(T, C) cycles in which the RISC-V of a core with parts did not work."""
 
@@ -70,14 +70,15 @@ def powered_time(record: Record) -> PoweredTime:
     core_of_part = record.core_of_part()
     reserved = record.memory.sum(axis=1)
     static_parts = np.zeros((steps, len(core_of_part)), dtype=np.int64)
-    free_cores = 0
-    for core in range(len(counts.cores)):
+    mapped = np.unique(core_of_part)
+    columns, rows = record.mapping.mesh
+    free_cores = columns * rows - len(mapped) if record.chip.prices.powered.value == "all" else 0
+    for core in mapped:
         parts = np.flatnonzero(core_of_part == core)
         if reserved[parts].sum() > 0:
             static_parts[:, parts] = shares(slices, reserved[parts])
-        elif len(parts) or record.chip.prices.powered.value == "all":
+        else:
             free_cores += 1
-    mapped = np.unique(core_of_part)
     waiting = np.zeros((steps, len(counts.cores)), dtype=np.int64)
     waiting[:, mapped] = shares(max(counts.makespan, int(ends[-1])) - counts.cores[mapped, _BUSY], slices).T
     return PoweredTime(int(ends[-1]), static_parts, free_cores * slices, waiting)
