@@ -32,7 +32,9 @@ def test_every_number_of_a_random_system_adds_up(seed):
     assert result.steps["energy_uj"].sum() == pytest.approx(summary["energy_uj"], rel=1e-12)
     assert layers["sops"].sum() == summary["sops"] == trace.sops.sum()
     assert (layers["sops_masked"] >= 0).all()
-    assert result.cores.filter(regex="^memory_").to_numpy().sum() == summary["memory_bits"] == layers["memory_bits"].sum()
+    assert (
+        result.cores.filter(regex="^memory_").to_numpy().sum() == summary["memory_bits"] == layers["memory_bits"].sum()
+    )
     for field in explainable(result):
         node = explain(result, field)
         assert sum(leaf.value for leaf in node.leaves()) * node.scale == pytest.approx(node.value, rel=1e-12), field
