@@ -9,7 +9,7 @@ from seneca_sim.engine.counts import INLET_COUNTERS, PART_COUNTERS
 from seneca_sim.mapping.types import Part
 from seneca_sim.report.columns import MEMORY_KINDS
 from seneca_sim.report.energy import Energy
-from seneca_sim.report.record import Record, Widths
+from seneca_sim.report.record import Record, Width, Widths
 from seneca_sim.report.sums import summed
 from seneca_sim.report.tariff import HOST_COUNTERS, Charge
 
@@ -107,24 +107,32 @@ def memory_leaves(record: Record) -> Iterator[Leaf]:
     for kind, column in zip(MEMORY_KINDS, record.memory.T, strict=True):
         for part, bits in zip(record.mapping.parts, column.tolist(), strict=True):
             facts = record.layers[part.layer]
-            width, what = _width(facts.widths, kind)
-            if bits % width:  # replicas that hold weights and biases of different widths
-                width, what = 1, "one bit"
             if bits:
-                yield Leaf(facts.name, kind, _box(part), bits // width, width, "bit", what)
+                width = _width(facts.widths, kind)
+                if width.bits == 0 or bits % width.bits:  # a stored result that nobody computed
+                    width = _BIT
+                count = bits // width.bits
+                yield Leaf(facts.name, kind, _box(part), count, width.bits, "bit", width.meaning, width.constants)
 
 
-def _width(widths: Widths, kind: str) -> tuple[int, str]:
-    """Return the bits of one number of a kind of memory, and what it is."""
+_BIT = Width(1, "one bit")
+_COPY = Width(1, "one bit of a further copy of weights, biases or masks, whose widths differ")
+_CHUNK = Width(1, "one bit for each chunk of weights, input channel and kernel position", ("core.masked",))
+
+
+def _width(widths: Widths, kind: str) -> Width:
+    """Return the width of one number of a kind of memory."""
     match kind:
-        case "weights" | "head_weights" | "replicas":
-            return max(1, widths.weight), "width of a weight"
+        case "weights" | "head_weights":
+            return widths.weight
         case "biases" | "states" | "row_buffers":
-            return max(1, widths.state), "width of a state"
+            return widths.state
         case "held_outputs":
-            return widths.held_output, "width of an event value"
+            return widths.held_output
+        case "masks":
+            return _CHUNK
         case _:
-            return 1, "one bit"
+            return _COPY
 
 
 def _box(part: Part) -> str:

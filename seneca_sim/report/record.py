@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seneca_sim.activity.trace import Trace
 from seneca_sim.chip import Chip
-from seneca_sim.chip.number_types import bits_of
+from seneca_sim.chip.number_types import Role, bits_of, priced_type
 from seneca_sim.engine.counts import INLET_COUNTERS, Counts
 from seneca_sim.engine.programs import LayerPrograms
 from seneca_sim.graph.network import Edge, Layer, Network
@@ -27,6 +27,8 @@ __all__ = [
     "LayerFacts",
     "Record",
     "Run",
+    "Width",
+    "Widths",
     "activity_totals",
     "dense_macs",
     "layer_facts",
@@ -51,12 +53,23 @@ class EdgeFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Widths:
-    """Bits of one number in the data memory, by what it is, as the chip prices the layer's types."""
+class Width:
+    """Bits of one number in the data memory, as the chip charges its type."""
 
-    weight: int
-    state: int
-    held_output: int
+    bits: int
+    meaning: str
+    """Its type, and what that is charged as, in words."""
+    constants: tuple[str, ...] = ()
+    """Dotted name of the constant that says so, if the chip has no programs for the type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """Widths of a layer's numbers, by what they are; without edges it keeps none."""
+
+    weight: Width
+    state: Width
+    held_output: Width
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +234,11 @@ def layer_facts(network: Network, chip: Chip, programs: tuple[LayerPrograms, ...
 
 def _facts(network: Network, chip: Chip, layer: Layer, programs: LayerPrograms) -> LayerFacts:
     """Return the facts of one layer."""
+    types = layer.precision
     widths = Widths(
-        bits_of(chip, "weight", layer.precision.weight) if any(edge.weight is not None for edge in layer.edges) else 0,
-        bits_of(chip, "state", layer.precision.state) if layer.edges else 0,
-        max(1, bits_of(chip, "event", layer.precision.event)),
+        _width(chip, "weight", types.weight, any(edge.weight is not None for edge in layer.edges)),
+        _width(chip, "state", types.state, bool(layer.edges)),
+        _width(chip, "event", types.event, True),
     )
     edges = tuple(
         EdgeFacts(
@@ -244,3 +258,14 @@ def _facts(network: Network, chip: Chip, layer: Layer, programs: LayerPrograms) 
     pool = () if fire.pool is None else fire.pool.instructions
     instructions = (fire.update.instructions, pool, fire.emit.instructions)
     return LayerFacts(layer.name, layer.shape, layer.out_shape, False, widths, *instructions, edges)
+
+
+def _width(chip: Chip, role: Role, number_type: str, used: bool) -> Width:
+    """Return the width of a number in the data memory; a spike takes a bit, numbers that a layer does not have take none."""
+    if not used:
+        return Width(0, f"no {role}s")
+    priced = priced_type(chip, role, number_type)
+    bits = max(1, bits_of(chip, role, number_type))
+    if priced == number_type:
+        return Width(bits, f"width of {number_type} {role}s")
+    return Width(bits, f"width of {number_type} {role}s, priced as {priced}", (f"price_as.{number_type}",))
