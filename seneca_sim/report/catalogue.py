@@ -122,30 +122,42 @@ def _is_chip_file(path: Path) -> bool:
     return isinstance(data, dict) and bool({"extends", "core", "clock_mhz"} & set(data))
 
 
+_TOTALLED = ("parameters", "masked", "dense_macs", "dense_macs_valid", "states")
+
+
 def network_text(network: Network) -> str:
     """Return the layers of a network, its inputs and what was assumed when it was read."""
-    from seneca_sim.report.record import dense_macs
+    from seneca_sim.graph.table import layer_table
 
     contract = network.input_contract
     heading = [f"{network.name}: {network.task}; input as {contract.representation}, {contract.slice_us} us a step"]
     if network.dt_us is not None:
         heading.append(f"time step of the neurons: {network.dt_us:g} us")
-    rows = [("layer", "neurons", "map", "types (weight, state, event)", "weights", "dense MACs", "from")]
-    for layer in network.layers:
-        types = layer.precision
-        rows.append(
-            (
-                layer.name,
-                _kind(layer),
-                "x".join(map(str, layer.out_shape)),
-                ", ".join((types.weight, types.state, types.event) if layer.edges else (types.event,)),
-                f"{sum(edge.weight.size for edge in layer.edges if edge.weight is not None):,}",
-                f"{sum(dense_macs(edge, layer) for edge in layer.edges):,}",
-                ", ".join(
-                    network.layers[edge.source].name + (" (step before)" if edge.delay else "") for edge in layer.edges
-                ),
-            )
+    table = layer_table(network)
+    rows: list[tuple[str, ...]] = [
+        (
+            "layer",
+            "neurons",
+            "map",
+            "types (weight, state, event)",
+            "parameters",
+            "masked",
+            "dense MACs",
+            "valid",
+            "states",
+            "from",
         )
+    ]
+    for layer, row in zip(network.layers, table, strict=True):
+        types = layer.precision
+        names = (types.weight, types.state, types.event) if layer.edges else (types.event,)
+        delays = [" (step before)" if edge.delay else "" for edge in layer.edges]
+        sources = ", ".join(name + delay for name, delay in zip(row.sources, delays, strict=True))
+        counts = row.parameters, row.masked, row.dense_macs, row.dense_macs_valid, row.states
+        figures = [f"{count:,}" for count in counts]
+        rows.append((row.name, row.kind, "x".join(map(str, row.out_shape)), ", ".join(names), *figures, sources))
+    totals = [f"{sum(getattr(row, name) for row in table):,}" for name in _TOTALLED]
+    rows.append(("total", "", "", "", *totals, ""))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([*heading, "", *lines, *(f"assumed: {sentence}" for sentence in network.assumptions)])
