@@ -48,8 +48,8 @@ class LayerMemory:
     is_head: bool
     bias_bits: int
     """Per channel."""
-    mask_bits: tuple[tuple[int, int], ...]
-    """Per masked edge: (bits for each chunk of channels, channels of a chunk)."""
+    mask_bits: tuple[tuple[int, int, int], ...]
+    """Per masked edge: (bits for each chunk of channels, channels of a chunk, channels of a convolution group)."""
     neuron_bits: int
     """States of one neuron, before fused pooling."""
     output_bits: int
@@ -59,9 +59,15 @@ class LayerMemory:
     stateful: bool
 
     def channel_kinds(self, channels: int) -> tuple[int, int, int, int]:
-        """Return the bits that belong to a number of channels: weights, head weights, biases, masks."""
+        """Return the bits that belong to a number of channels: weights, head weights, biases, masks.
+
+        Chunks hold channels of one convolution group, as in execution; groups are counted from the first of the channels.
+        """
         weights = channels * self.weight_bits
-        masks = sum(bits * -(-channels // chunk) for bits, chunk in self.mask_bits)
+        masks = sum(
+            bits * (channels // group * -(-group // chunk) + -(-(channels % group) // chunk))
+            for bits, chunk, group in self.mask_bits
+        )
         head = (0, weights) if self.is_head else (weights, 0)
         return (*head, channels * self.bias_bits, masks)
 
@@ -95,7 +101,7 @@ def layer_memory(network: Network, chip: Chip, number: int) -> LayerMemory:
         is_head=layer.is_head,
         bias_bits=0 if layer.bias is None else state,
         mask_bits=tuple(
-            (_weights_of_channel(edge), _chunk_of(network, chip, layer, edge))
+            (_weights_of_channel(edge), _chunk_of(network, chip, layer, edge), layer.shape[0] // edge.groups)
             for edge in weighted
             if skips and edge.mask is not None
         ),
