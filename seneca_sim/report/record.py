@@ -16,7 +16,8 @@ from seneca_sim.chip import Chip
 from seneca_sim.chip.number_types import Role, bits_of, priced_type
 from seneca_sim.engine.counts import INLET_COUNTERS, Counts
 from seneca_sim.engine.programs import LayerPrograms
-from seneca_sim.graph.network import Edge, Layer, Network
+from seneca_sim.graph.network import Layer, Network
+from seneca_sim.graph.table import dense_macs
 from seneca_sim.mapping.types import Mapping
 from seneca_sim.report.sums import summed
 
@@ -30,7 +31,6 @@ __all__ = [
     "Width",
     "Widths",
     "activity_totals",
-    "dense_macs",
     "layer_facts",
 ]
 
@@ -201,17 +201,6 @@ class Record:
     def layer_of_edge(self) -> NDArray[np.int64]:
         """Return the layer that each edge leads into, (E,)."""
         return np.repeat(np.arange(len(self.layers)), [len(layer.edges) for layer in self.layers])
-
-
-def dense_macs(edge: Edge, layer: Layer) -> int:
-    """Return the multiply-accumulates of a dense implementation of an edge in one step, padding taps counted.
-
-    An `add` edge multiplies nothing.
-    """
-    if edge.weight is None:
-        return 0
-    _, rows, columns = layer.shape
-    return int(edge.weight.size) * rows * columns
 
 
 def activity_totals(trace: Trace) -> Activity:
