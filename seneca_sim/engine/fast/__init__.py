@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.activity.trace import Trace
-from seneca_sim.chip.description import Chip
 from seneca_sim.chip.timing import Timing
-from seneca_sim.engine.costs import Costs, costs_of
+from seneca_sim.engine.costs import Costs
 from seneca_sim.engine.counts import Counts
 from seneca_sim.engine.fast.deadlock import explain_deadlock
 from seneca_sim.engine.fast.plan import Plan, make_plan
@@ -22,16 +21,11 @@ from seneca_sim.mapping.types import Mapping
 if TYPE_CHECKING:
     from seneca_sim.kernels.chip_machine import Machine
 
-__all__ = ["Progress", "core_events", "run", "simulate"]
+__all__ = ["Progress", "core_events", "run"]
 
 Progress = Callable[[int, int], None]
 """Called with (steps done, steps)."""
 CYCLES_A_CALL = 1 << 20
-
-
-def simulate(network: Network, mapping: Mapping, trace: Trace, chip: Chip, progress: Progress | None = None) -> Counts:
-    """Run a mapped network on a described chip, cycle by cycle, and return its counts."""
-    return run(network, mapping, trace, chip.timing(), costs_of(network, chip), progress)
 
 
 def run(

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from seneca_sim.activity.trace import Trace
-from seneca_sim.chip.description import Chip
 from seneca_sim.chip.timing import Timing
-from seneca_sim.engine.costs import Costs, costs_of
+from seneca_sim.engine.costs import Costs
 from seneca_sim.engine.counts import Counts
 from seneca_sim.engine.reference.system import Progress, System
 from seneca_sim.graph.network import Network
 from seneca_sim.mapping.types import Mapping
 
-__all__ = ["run", "simulate"]
-
-
-def simulate(network: Network, mapping: Mapping, trace: Trace, chip: Chip, progress: Progress | None = None) -> Counts:
-    """Run a mapped network on a described chip, cycle by cycle, and return what happened."""
-    return run(network, mapping, trace, chip.timing(), costs_of(network, chip), progress)
+__all__ = ["run"]
 
 
 def run(
