@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from seneca_sim.chip import load_chip
+from seneca_sim.engine import simulate
 from seneca_sim.engine.counts import INLET_COUNTERS, Counts
-from seneca_sim.engine.reference import run, simulate
+from seneca_sim.engine.reference import run
 from seneca_sim.engine.reference.system import System
 from tests.engine.invariants import check_all
 from tests.engine.random_systems import RandomSystem, random_mapping, random_system
@@ -87,5 +88,5 @@ def test_progress_is_reported_at_the_end_of_every_step() -> None:
 
 def test_a_described_chip_runs_a_mapped_network() -> None:
     network, mapping, trace, _, _ = ONE_CORE.inputs()
-    counts = simulate(network, mapping, trace, load_chip("seneca"))
+    counts = simulate(network, mapping, trace, load_chip("seneca"), engine="reference")
     assert counts.steps[0, 4] == counts.makespan > 0
