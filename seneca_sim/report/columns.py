@@ -301,7 +301,7 @@ SUMMARY = (
         "interval_us",
         "float",
         "µs",
-        "Time from the end of one step to the end of the next, mean over steps after warm-up.",
+        "Time from the end of one step to the end of the next, mean after warm-up; of a run of one step, from 0.",
     ),
     Column("steps_per_s", "float", "1/s", "Steps per second of chip time: 1e6 / interval_us."),
     Column("memory_bits", "int", "bit", "Data memory reserved on all cores, replicas included."),

@@ -90,7 +90,8 @@ def _times(record: Record) -> dict[str, Any]:
     """Return latencies and the interval over the steps after warm-up."""
     clock, times, warmup = record.chip.clock_mhz.value, step_times(record), record.run.warmup
     latency: NDArray[np.float64] = times.latency[warmup:] / clock
-    interval = mean(times.interval[warmup:]) / clock
+    after = max(warmup, min(1, record.n_steps - 1))  # no step ends before the first one: its interval holds the filling
+    interval = mean(times.interval[after:]) / clock
     return {
         "latency_us": mean(latency),
         "latency_p50_us": float(np.percentile(latency, 50)),

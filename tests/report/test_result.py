@@ -162,8 +162,8 @@ def test_a_step_ends_with_its_last_output_or_without_one_with_its_end_token():
     assert summary["latency_us"] == pytest.approx((390 + 500 + 230) / 3 / clock)
     assert summary["latency_max_us"] == 500 / clock
     assert summary["first_output_us"] == pytest.approx((90 + 30) / 2 / clock)
-    assert summary["interval_us"] == pytest.approx(1210 / 3 / clock)
-    assert summary["steps_per_s"] == pytest.approx(1e6 * clock * 3 / 1210)
+    assert summary["interval_us"] == pytest.approx((1210 - 450) / 2 / clock)
+    assert summary["steps_per_s"] == pytest.approx(1e6 * clock * 2 / (1210 - 450))
 
 
 def test_warm_up_steps_are_left_out_of_latencies_and_intervals():
