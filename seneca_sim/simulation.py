@@ -216,6 +216,17 @@ def _step_us(request: Request, network: Network) -> float | None:
     return float(slice_us or network.input_contract.slice_us)
 
 
+def _silent_steps(planned: _Planned) -> int:
+    """Return how many steps at the end have no input event."""
+    import numpy as np
+
+    inputs = [
+        trace for layer, trace in zip(planned.network.layers, planned.trace.layers, strict=True) if layer.is_input
+    ]
+    active = [np.flatnonzero(np.diff(trace.step_start)) for trace in inputs]
+    return planned.trace.n_steps - max((int(steps[-1]) + 1 for steps in active if len(steps)), default=0)
+
+
 def _assumptions(request: Request, planned: _Planned) -> tuple[str, ...]:
     """Return what was assumed: by the network's reader, about number types, about activity and time."""
     from seneca_sim.engine.programs import priced_as
@@ -229,6 +240,10 @@ def _assumptions(request: Request, planned: _Planned) -> tuple[str, ...]:
         sentences.append(f"slices of {slice_events} events are fed as time steps of {network.dt_us:g} us")
     elif network.dt_us is not None and step_us not in (None, network.dt_us):
         sentences.append(f"slices of {step_us:g} us of input are fed as time steps of {network.dt_us:g} us")
+    if request.steps is not None and (silent := _silent_steps(planned)):
+        sentences.append(
+            f"the input ends before the run: the last {silent} of {planned.trace.n_steps} steps are silent"
+        )
     if request.overflow == "wrap":
         sentences.append("integers that leave their range wrap around")
     if request.engine == "estimate":

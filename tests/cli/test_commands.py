@@ -290,3 +290,8 @@ def test_a_network_and_a_recording_of_others_run_to_the_reference_class(seneca_s
     assert summary["steps"] == 300
     assert any("priced as bf16" in sentence for sentence in summary["assumptions"])
     assert ss.load_result(tmp_path / "out").layers["firing_rate"].notna().all()
+
+
+def test_steps_beyond_the_recording_are_an_assumption():
+    sentences = ss.simulate("digits-lif", steps=26, cores=2, engine="estimate").summary["assumptions"]
+    assert "the input ends before the run: the last 2 of 26 steps are silent" in sentences
