@@ -1,0 +1,79 @@
+"""The closed-form engine, for screening thousands of design points.
+
+**Exact**: everything that is counted (tasks, rounds, chunks, synaptic operations, values, packets, flits, links, tokens, credits,
+busy cycles of RISC-V and loop controllers), for it follows from activity, mapping and rules alone. One exception: where several
+senders feed a dense edge whose groups form across packets (`group_scope: step`), their true order of arrival decides how packets
+are cut into jobs (RISC-V cycles) and, with skipping masks, which chunks share a group; here they arrive in raster order.
+
+**Approximate**: all times. Modelled, row by row (`pipeline.py`): the rows that must have arrived before a row can fire, on every
+path; the load of each row on RISC-V, loop controller and event FIFO, and how far a Task FIFO lets these drift apart; layers that
+share a core, served in depth-first order; host ports of one flit a cycle; distances on the mesh; replays; steps that follow each
+other in the pipeline, or not; row credits and buffers that hold producers back (`pressure.py`); the busiest link, as a bound of
+every step; phases of a global barrier (`phases.py`).
+
+Ignored: contention for links and at routers below that bound, stalls of a consumer by credits that come too late, priorities
+between layers of a core beyond depth-first order, and deadlocks: a chip that would deadlock gets an estimate all the same.
+FIFO occupancies are not estimated (0), packets do not wait on links (0), and whatever time a core is not busy counts as `input`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seneca_sim.activity.trace import Trace
+from seneca_sim.chip.timing import Timing
+from seneca_sim.engine.costs import Costs
+from seneca_sim.engine.counts import CORE_STATES, Counts
+from seneca_sim.engine.estimate.clock import times_of
+from seneca_sim.engine.estimate.design import Design
+from seneca_sim.engine.estimate.work import Work, work_of
+from seneca_sim.errors import GraphError
+from seneca_sim.graph.network import Network
+from seneca_sim.mapping.types import Mapping
+
+__all__ = ["run"]
+
+
+def run(
+    network: Network,
+    mapping: Mapping,
+    trace: Trace,
+    timing: Timing,
+    costs: Costs,
+    progress: Callable[[int, int], None] | None = None,
+) -> Counts:
+    """Estimate a mapped network on a trace in closed form and return its counts: work exact, times approximate."""
+    if not any(layer.is_output for layer in network.layers):
+        raise GraphError(f"network {network.name!r} has no output layer, so no step would ever end; mark one as output")
+    design = Design(network, mapping, trace, timing, costs)
+    work = work_of(design)
+    times = times_of(work)
+    busy, lanes = work.riscv_busy().sum(axis=0), work.lanes_busy().sum(axis=0)
+    makespan = max(times.makespan, int(busy.max()), int(lanes.max()))
+    if progress is not None:
+        progress(design.steps, design.steps)
+    return Counts(
+        makespan=makespan,
+        parts=work.parts(),
+        part_times=times.parts,
+        inlets=work.inlets(),
+        cores=_states(work, busy, makespan),
+        npe_busy=lanes,
+        fifo_max=np.zeros((len(busy), 3), np.int64),
+        links=np.stack([work.links.sum(axis=2), np.zeros(work.links.shape[:2], np.int64)], axis=2),
+        host=work.host,
+        steps=times.steps,
+    )
+
+
+def _states(work: Work, busy: NDArray[np.int64], makespan: int) -> NDArray[np.int64]:
+    """Return (cores, states): busy, and the rest as waiting for input, or idle where nothing is mapped."""
+    states = np.zeros((len(busy), len(CORE_STATES)), np.int64)
+    states[:, CORE_STATES.index("busy")] = busy
+    used = np.isin(np.arange(len(busy)), [part.core for part in work.design.mapping.parts])
+    states[:, CORE_STATES.index("input")] = np.where(used, makespan - busy, 0)
+    states[:, CORE_STATES.index("idle")] = np.where(used, 0, makespan)
+    return states
