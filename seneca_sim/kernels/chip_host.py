@@ -25,17 +25,20 @@ from seneca_sim.kernels.chip_network import CREDIT, HOST_PORT, NEVER, TOKEN, WES
 from seneca_sim.kernels.chip_riscv import event_packet, group_at, reaches, token_packet
 from seneca_sim.kernels.chip_wheel import DECISIONS, schedule, soon
 
-__all__ = ["host_port", "host_receives", "release_step"]
+__all__ = ["announce_step", "host_port", "host_receives", "release_step"]
 
 
 @inner_kernel
-def released(m: int, step: int, node: int, cycle: int) -> bool:
-    """Return whether a step may be sent in a cycle; if its release is known and later, look again then."""
-    release = step_at(m, step).release
+def released(m: int, number: int, cycle: int) -> bool:
+    """Return whether a sender's step may be sent in a cycle; if its release is known and later, look again then."""
+    sender = sender_at(m, number)
+    release = step_at(m, sender.step).release
     if release < 0:
         return False
     if release > cycle:
-        schedule(m, DECISIONS, release, HOST_PORT, node, 0)
+        if sender.looks_again != release:
+            sender.looks_again = release
+            schedule(m, DECISIONS, release, HOST_PORT, sender.node, 0)
         return False
     return True
 
@@ -79,7 +82,7 @@ def send_values(m: int, number: int, room: int, cycle: int) -> int:
 def send_next(m: int, number: int, room: int, cycle: int) -> bool:
     """Send the next packet or token of an input layer, if it may; return whether it did."""
     sender = sender_at(m, number)
-    while sender.step < settings_of(m).steps and released(m, sender.step, sender.node, cycle):
+    while sender.step < settings_of(m).steps and released(m, number, cycle):
         step, row = sender.step, sender.row
         if not row_granted(m, number, step, row):
             return False
@@ -116,10 +119,16 @@ def host_port(m: int, node: int, cycle: int) -> None:
 
 
 @inner_kernel
-def release_step(m: int, step: int, cycle: int) -> None:
-    """Release a step at a cycle."""
+def announce_step(m: int, step: int, cycle: int) -> None:
+    """State at which cycle a step is released; host ports that come to it look again then."""
     step_at(m, step).release = cycle
     soon(m, cycle)
+
+
+@inner_kernel
+def release_step(m: int, step: int, cycle: int) -> None:
+    """Release a step at a cycle, and let all host ports look then."""
+    announce_step(m, step, cycle)
     settings = settings_of(m)
     for number in range(settings.n_parts, settings.n_parts + settings.n_hosts):
         schedule(m, DECISIONS, cycle, HOST_PORT, sender_at(m, number).node, 0)

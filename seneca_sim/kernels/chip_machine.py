@@ -79,9 +79,9 @@ GATE = _record("feed_first n_feeds frontier at_frontier last_row_at last_column_
 SENDER = _record(
     "kind part host layer y0 rows x0 columns width plane feeds_at n_feeds row_class_at column_class_at n_column_classes"
     " event_group token_group pairs capacity header node port owner core"
-    " step row emission value cleared_row"
+    " step row emission value cleared_row looks_again"
 )
-"""What sends events: kind 0 a part, 1 a host port, 2 the replay of a part."""
+"""What sends events: kind 0 a part, 1 a host port, 2 the replay of a part. A host port `looks_again` at a step's release."""
 
 GROUP = _record("tree dests_at n_dests local_at n_local remote to_host")
 """Destinations of a packet: at `dests_at` triples (core, first feed, feeds), cores ascending."""

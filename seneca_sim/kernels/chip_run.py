@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seneca_sim.kernels import inner_kernel, kernel
-from seneca_sim.kernels.chip_host import host_port, host_receives, release_step
+from seneca_sim.kernels.chip_host import announce_step, host_port, host_receives, release_step
 from seneca_sim.kernels.chip_machine import (
     WHEEL_SLOTS,
     core_at,
@@ -135,13 +135,14 @@ def run(m: int, until: int, margin: int) -> int:
 
 @kernel
 def begin(m: int) -> None:
-    """Wake every core and release the steps whose release is known from the start."""
+    """Wake every core, release the first step, and announce those whose release is known from the start."""
     settings = settings_of(m)
     for core in range(settings_of(m).n_cores):
         schedule(m, DECISIONS, 0, RISC_V, core, 0)
     if not settings.barrier:
-        for step in range(settings.steps if settings.pipelined else 1):
-            release_step(m, step, step * settings.period)
+        release_step(m, 0, 0)
+        for step in range(1, settings.steps if settings.pipelined else 1):
+            announce_step(m, step, step * settings.period)
 
 
 @kernel
