@@ -78,8 +78,9 @@ def override_numerics(network: Network, numerics: str) -> Network:
     """Return the network with other number types: ``weight`` or ``weight/state`` or ``weight/state/event``.
 
     One type sets weights and states ("bf16"); integer weights of one type alone keep bf16 states ("int8"). Float weights
-    become integers per output channel, symmetrically, largest magnitude = largest integer; integer weights become floats
-    as ``scale * weight``. Spikes stay binary, spike counts small integers; other events take the state's type.
+    become integers per output channel, symmetrically, largest magnitude = largest integer, and so do integers that a
+    narrower type cannot hold; other integer weights stay, or become floats as ``scale * weight``. Spikes stay binary,
+    spike counts small integers; other events take the state's type.
     """
     weight, state, event = _parse(numerics)
     layers = []
@@ -114,15 +115,21 @@ def _convert(edge: Edge, kind: NumberType) -> Edge:
     if edge.weight is None:
         return edge
     weight: NDArray[Any] = edge.weight
-    if (weight.dtype.kind == "i") == (kind in _INTEGER_BITS):
+    if (weight.dtype.kind == "i") == (kind in _INTEGER_BITS) and _holds(kind, weight):
         return edge
     if kind not in _INTEGER_BITS:
         factor = np.ones(1) if edge.scale is None else edge.scale.astype(np.float64)
         return replace(edge, weight=(weight * factor.reshape(-1, 1, 1, 1)).astype(np.float32), scale=None)
     top = 2 ** (_INTEGER_BITS[kind] - 1) - 1
-    largest = np.abs(weight).reshape(len(weight), -1).max(axis=1).astype(np.float64)
+    largest = np.abs(weight.astype(np.float64)).reshape(len(weight), -1).max(axis=1)
     factor = np.where(largest > 0, largest / top, 1.0)
     values = np.rint(weight / factor.reshape(-1, 1, 1, 1)).clip(-top, top)
     stored = np.int8 if top <= 127 else np.int32
     scale = factor if edge.scale is None else factor * edge.scale
     return replace(edge, weight=values.astype(stored), scale=scale.astype(np.float32))
+
+
+def _holds(kind: str, weight: NDArray[Any]) -> bool:
+    """Return whether a type holds all weights of an array of its own sort, integers or floats."""
+    half = 2 ** (_INTEGER_BITS[kind] - 1) if kind in _INTEGER_BITS else np.inf
+    return bool(weight.min(initial=0) >= -half and weight.max(initial=0) < half)

@@ -33,6 +33,17 @@ def test_quantised_weights_are_within_half_a_step(numerics, largest):
     assert np.all(error <= edge.scale.reshape(-1, 1, 1, 1) * 0.5001)
 
 
+def test_integers_that_a_narrower_type_cannot_hold_are_quantised_anew():
+    weight = np.array([[-128, 64], [3, -8]], np.int8).reshape(2, 2, 1, 1)
+    edge = override_numerics(network(Conv2d(weight, scale=0.5), Relu()), "int4").layers[1].edges[0]
+    np.testing.assert_array_equal(edge.weight[:, :, 0, 0], [[-7, 4], [3, -7]])
+    np.testing.assert_allclose(edge.scale, [64 / 7, 4 / 7], rtol=1e-6)
+    same = (
+        override_numerics(network(Conv2d(np.maximum(weight, -8) // 10, scale=0.5), Relu()), "int4").layers[1].edges[0]
+    )
+    assert (same.weight.min(), same.scale.tolist()) == (-1, [0.5])
+
+
 def test_integer_weights_become_floats_with_their_scale():
     weight = np.arange(-9, 9, dtype=np.int8).reshape(1, 2, 3, 3)
     layer = override_numerics(network(Conv2d(weight, scale=0.5), Relu()), "fp32").layers[1]
