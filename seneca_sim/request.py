@@ -31,6 +31,8 @@ Overflow = Literal["saturate", "wrap"]
 Progress = Callable[[str, float, float], None]
 """Told how far a stage of a run is: its name, what is done, and how much there is."""
 
+LARGEST_STEPS = 10_000_000
+"""Most time steps of a run."""
 DEFAULT_NETWORK = "digits-sigma-delta"
 DEFAULT_EVENTS = "digits"
 
@@ -64,8 +66,13 @@ class Request:
         """Refuse values that no run can be asked for."""
         for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), get_args(choices))
+        for name in _NAMES:
+            if str(getattr(self, name)) == "":
+                raise RequestError(f"{name} is empty; give a name or a path, or leave it out")
         for name in ("cores", "steps", "max_spikes"):
             _check_least(name, getattr(self, name), 1)
+        if self.steps is not None and self.steps > LARGEST_STEPS:
+            raise RequestError(f"steps must be at most {LARGEST_STEPS}, not {self.steps}; run the recording in pieces")
         for name in ("seed", "warmup"):
             _check_least(name, getattr(self, name), 0)
         _check_positive("dt_us", self.dt_us)
@@ -131,7 +138,8 @@ ARGUMENTS = tuple(field.name for field in fields(Request))
 """Names of all arguments of a run, in order."""
 _CHOICES = {"engine": Engine, "goal": Goal, "noc": Noc, "order": Order, "reset": ResetRule, "overflow": Overflow}
 _DEFAULTS = {field.name: field.default for field in fields(Request)}
-_SLICE = re.compile(r"(\d+)\s*(us|ms|events|)")
+_SLICE = re.compile(r"(\d{1,15})\s*(us|ms|events|)", re.ASCII)
+_NAMES = ("network", "events", "activity", "chip", "mapping")
 _OBJECT = "<object: "
 _PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(ARGUMENTS, str),

@@ -63,10 +63,13 @@ def _named_inputs(request: Request) -> dict[str, str]:
 
 
 def _located(argument: str, value: str, beside: Path | None) -> Path:
-    """Return the file or folder that an argument names: a path, or the name of something that ships."""
+    """Return the file that an argument names: a path, or the name of something that ships."""
     path = _beside(Path(value), beside)
-    if path.exists():
+    if path.is_file():
         return path
+    if path.exists():
+        kind = "a folder" if path.is_dir() else "no regular file"
+        raise RequestError(f"{argument}: {value!r} is {kind}; give the path of a file")
     return _FINDERS[argument](value)
 
 

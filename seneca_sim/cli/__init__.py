@@ -52,6 +52,10 @@ def main() -> None:
     except SenecaError as error:
         sys.stderr.write(f"seneca-sim: {error}\n")
         sys.exit(2)
+    except MemoryError as error:
+        reason = f" ({error})" if str(error) else ""
+        sys.stderr.write(f"seneca-sim: not enough memory{reason}; run fewer steps or a smaller network\n")
+        sys.exit(2)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.errors import GraphError
+from seneca_sim.graph.network import Layer
 from seneca_sim.graph.neurons import CubaLif, If, Li, Lif, Neuron, SigmaDelta
 from seneca_sim.graph.nodes import AvgPool2d, BatchNorm2d, Conv2d, Dense, Input, MaxPool2d, Node, Pair, SumPool2d
 
-__all__ = ["check_node", "check_numbers"]
+__all__ = ["check_layer", "check_node", "check_numbers"]
 
 _MAX_SIDE = 1 << 20
+_LARGEST = 1e30
+"""Largest magnitude of a constant: products and sums of such numbers stay within FP32."""
 
 
 def check_node(where: str, node: Node) -> None:
@@ -52,12 +55,44 @@ def check_numbers(where: str, node: Node) -> None:
             raise GraphError(f"{where}: {entry.name} holds {array.dtype}, expected numbers; convert the array")
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
-            at = tuple(int(index) for index in bad[0])
-            place = f" at {list(at)}" if at else ""
             raise GraphError(
-                f"{where}: {entry.name} is {array[at]}{place}, expected a finite number ({len(bad)} of {array.size} "
+                f"{where}: {entry.name} is {_first(array, bad)}, expected a finite number ({len(bad)} of {array.size} "
                 "are not); export the network again from a healthy checkpoint"
             )
+        bad = np.argwhere(np.abs(array) > _LARGEST)
+        if len(bad):
+            raise GraphError(
+                f"{where}: {entry.name} is {_first(array, bad)}, expected a magnitude of at most {_LARGEST:g}; "
+                "sums of such numbers would not fit FP32"
+            )
+
+
+def check_layer(where: str, layer: Layer) -> None:
+    """Refuse a layer whose weights, factors or biases became too large for FP32 when operators were folded into them."""
+    for edge in layer.edges:
+        scale = 1.0 if edge.scale is None else _magnitude(edge.scale)
+        largest = scale if edge.weight is None else scale * _magnitude(edge.weight)
+        if not largest <= _LARGEST:
+            raise GraphError(
+                f"{where}: with all factors folded in, weights of {edge.name} reach {largest:g}, expected at most {_LARGEST:g}; "
+                "check scales and the variances of batch normalisation"
+            )
+    if layer.bias is not None and not _magnitude(layer.bias) <= _LARGEST:
+        raise GraphError(
+            f"{where}: with all factors folded in, the bias reaches {_magnitude(layer.bias):g}, expected at most {_LARGEST:g}; "
+            "check scales and the variances of batch normalisation"
+        )
+
+
+def _magnitude(array: NDArray[Any]) -> float:
+    """Return the largest magnitude in an array; NaN if there is one."""
+    return max(abs(float(array.min())), abs(float(array.max()))) if array.size else 0.0
+
+
+def _first(array: NDArray[Any], places: NDArray[np.intp]) -> str:
+    """Return the value at the first of some places of an array, and where that is."""
+    at = tuple(int(index) for index in places[0])
+    return f"{array[at]} at {list(at)}" if at else f"{array[at]}"
 
 
 def _check_input(where: str, node: Input) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
@@ -86,7 +87,15 @@ def node_order(graph: Graph) -> tuple[str, ...]:
 
 def _check_links(graph: Graph) -> None:
     """Refuse links to nowhere, nodes without a source or a reader, and graphs without an end."""
-    for link in graph.links:
+    for name in (graph.name, *graph.nodes):
+        if not name.isprintable():
+            raise GraphError(f"{graph.name!r}: the name {name!r} holds control characters; rename it")
+    for link, times in Counter(graph.links).items():
+        if times > 1:
+            raise GraphError(
+                f"{graph.name}: the link {link.source!r} -> {link.target!r} is there {times} times; remove all but one, or give "
+                "each a port of its own"
+            )
         for end, name in (("source", link.source), ("target", link.target)):
             if name not in graph.nodes:
                 raise GraphError(

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.errors import GraphError
-from seneca_sim.graph.checks import check_node
+from seneca_sim.graph.checks import check_layer, check_node
 from seneca_sim.graph.graph import Graph, Link, node_order
 from seneca_sim.graph.network import Edge, Layer, MaxPool, Network
 from seneca_sim.graph.neurons import Identity, Neuron, SigmaDelta
@@ -64,7 +64,8 @@ def lower(graph: Graph) -> Network:
         check_node(f"{graph.name}: {name}", node)
     node_order(graph)
     graph = swap_max_pools(graph)
-    return _Lowering(graph, infer_forms(graph)).network()
+    with np.errstate(over="ignore"):  # what becomes too large is refused by `check_layer`
+        return _Lowering(graph, infer_forms(graph)).network()
 
 
 def _is_neuron(graph: Graph, name: str) -> bool:
@@ -343,6 +344,7 @@ class _Lowering:
         layer = Layer(
             draft.name, draft.neuron, draft.shape, edges, bias, draft.pool, precision, draft.is_output, is_head
         )
+        check_layer(self.where(draft.name), layer)
         check_weights(self.where(draft.name), layer)
         return layer
 

@@ -25,6 +25,9 @@ __all__ = ["Form", "Shape", "infer_forms"]
 
 Shape = tuple[int, int, int]
 
+MAX_VALUES = 1 << 30
+"""Largest number of values that may leave a node; positions and channels are counted in 32 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -56,7 +59,12 @@ def infer_forms(graph: Graph) -> dict[str, Form]:
                 f"{graph.name}: {name}: no input reaches this node, its shape is unknown; link it to an Input"
             )
     for name, node in graph.nodes.items():
-        _form(f"{graph.name}: {name}", node, [(source, forms[source]) for source in sources[name]])
+        form = _form(f"{graph.name}: {name}", node, [(source, forms[source]) for source in sources[name]])
+        if prod(form.shape) > MAX_VALUES:
+            raise GraphError(
+                f"{graph.name}: {name}: a map of {' x '.join(map(str, form.shape))} values (channels, rows, columns) is "
+                f"larger than {MAX_VALUES}; check sizes and padding"
+            )
     return forms
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seneca_sim.errors import RequestError
+from seneca_sim.errors import FileFormatError, RequestError
 from seneca_sim.units import rounded
 
 if TYPE_CHECKING:
@@ -85,16 +85,12 @@ def array_bytes(arrays: Dictionary[str, NDArray[np.generic]]) -> bytes:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, or of the names and contents of all files in a folder."""
-    digest = hashlib.sha256()
-    if not path.is_dir():
-        digest.update(path.read_bytes())
-        return digest.hexdigest()
-    for file in sorted(file for file in path.rglob("*") if file.is_file()):
-        digest.update(
-            str(file.relative_to(path).as_posix()).encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest()
-        )
-    return digest.hexdigest()
+    """Return the SHA-256 of a file; raises `FileFormatError` if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def check_writable(folder: Path) -> None:
