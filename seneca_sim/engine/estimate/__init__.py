@@ -13,6 +13,11 @@ every step; phases of a global barrier (`phases.py`).
 
 Ignored: contention for links and at routers below that bound, stalls of a consumer by credits that come too late, priorities
 between layers of a core beyond depth-first order, and deadlocks: a chip that would deadlock gets an estimate all the same.
+Measured against `fast` (`tests/engine/test_estimate.py`): on the shipped networks and chip, with 1 to 8 cores in several orders and
+builds, intervals between steps come out at 0.80 to 1.11 of theirs and latencies at 0.67 to 1.19, least on full pipelines, whose
+latency is waiting time; on random systems with FIFOs of a few entries the median error is 5 % (interval) and 9 % (latency), and
+nine in ten are within 0.77 to 1.10 and 0.67 to 1.19. On one core they agree to 2 %.
+
 FIFO occupancies are not estimated (0), packets do not wait on links (0), and whatever time a core is not busy counts as `input`.
 """
 

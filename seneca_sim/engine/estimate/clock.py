@@ -35,7 +35,7 @@ def times_of(work: Work) -> Times:
         return _phase_times(work, phases_of(work))
     line = pipeline_of(work)
     run_steps(line)
-    if hold_back(line) and timing.pipelined:
+    if hold_back(line):
         run_steps(line)
         hold_back(line)
     steps, late = _step_times(line)
