@@ -15,7 +15,7 @@ from seneca_sim.graph.native_file import load_graph
 from seneca_sim.graph.network import Network
 from seneca_sim.graph.neurons import CubaLif, If, Lif, Reset
 from seneca_sim.graph.nir_file import NirOptions, read_nir
-from seneca_sim.graph.numerics import override_numerics
+from seneca_sim.graph.numerics import event_type, override_numerics
 from seneca_sim.shipped import shipped_folder
 from seneca_sim.yaml_positions import did_you_mean
 
@@ -122,7 +122,7 @@ def _check_spiking(graph: Graph, **stated: Any) -> None:
 
 
 def _with_spiking(graph: Graph, **stated: Any) -> Graph:
-    """Return the graph with other rules for its spiking neurons, and a note that says so."""
+    """Return the graph with other rules for its spiking neurons, event types that hold their spikes, and a note that says so."""
     _check_spiking(graph, **stated)
     changed = {name: value for name, value in stated.items() if value is not None}
     if not changed:
@@ -133,5 +133,15 @@ def _with_spiking(graph: Graph, **stated: Any) -> Graph:
         name: replace(node, **changed) if isinstance(node, If | Lif | CubaLif) else node
         for name, node in graph.nodes.items()
     }
+    precision = dict(graph.precision)
+    for name, types in precision.items():
+        node = nodes.get(name)
+        if "max_spikes" in changed and isinstance(node, If | Lif | CubaLif):
+            precision[name] = replace(types, event=event_type(node, graph.input_contract, types.event))
     note = "as the user stated: " + ", ".join(f"{name} {value}" for name, value in changed.items())
-    return replace(graph, nodes=MappingProxyType(nodes), assumptions=(*graph.assumptions, note))
+    return replace(
+        graph,
+        nodes=MappingProxyType(nodes),
+        precision=MappingProxyType(precision),
+        assumptions=(*graph.assumptions, note),
+    )

@@ -52,6 +52,11 @@ def test_the_users_spike_rules_replace_those_of_the_file(spiking):
     assert network.assumptions == ("as the user stated: reset subtract, max_spikes 4, v_min -0.5",)
 
 
+def test_stated_event_types_follow_the_number_of_spikes():
+    spikes = [load_network("digits-lif", max_spikes=most).layers[1].precision.event for most in (1, 3, 300)]
+    assert spikes == ["binary", "int8", "int16"]
+
+
 def refused(error, path, **options):
     with pytest.raises(error) as caught:
         load_network(path, **options)
