@@ -1,0 +1,115 @@
+"""Every option of a run, from the command line and from Python under the same name: what it changes, and that it does."""
+
+import numpy as np
+import pytest
+
+import seneca_sim as ss
+from seneca_sim.report.files import json_text
+from seneca_sim.request import ARGUMENTS
+from tests.cli.conftest import seneca_sim  # noqa: F401  (the fixture)
+from tests.graph.test_nir_file import line
+
+BASE = {"network": "digits-lif", "steps": 3, "cores": 3}
+SYNTHETIC = {**BASE, "activity": "digits-lif"}
+WHOLE = {"network": "digits-lif", "steps": 2}
+MOVED = ("latency_us", "energy_uj")
+
+CASES = {  # option: (base, change, fields that must differ, fields that must not)
+    "events": (BASE, {"events": "digits-8"}, ("input", "events", "sops"), ("memory_bits", "dense_macs")),
+    "activity": (BASE, {"activity": "digits-lif"}, ("activity_source", "events", "class_scores"), ("memory_bits",)),
+    "chip": (BASE, {"chip": "seneca-seed-table"}, ("chip", *MOVED), ("sops", "events", "class_scores")),
+    "set": (BASE, {"set": ["core.npe.count=16"]}, ("energy_uj", "latency_us"), ("sops", "events")),
+    "mapping": (WHOLE, {"mapping": "digits-lif-16"}, ("mapping", "cores", "latency_us"), ("sops", "class_scores")),
+    "goal": (
+        {**BASE, "cores": 8},
+        {"goal": "fewest-cores"},
+        ("mapping", "cores", "area_mm2", "latency_us"),
+        ("sops", "memory_unique_bits"),
+    ),
+    "cores": (BASE, {"cores": 5}, ("cores", "area_mm2", "latency_us"), ("sops", "memory_unique_bits")),
+    "engine": (BASE, {"engine": "estimate"}, ("engine", "latency_us"), ("sops", "memory_bits")),
+    "noc": (BASE, {"noc": "ideal"}, ("noc", "latency_us"), ("sops", "events")),
+    "order": (BASE, {"order": "conventional"}, ("order", "latency_us", "first_output_us"), ("sops",)),
+    "steps": (BASE, {"steps": 5}, ("steps", "events", "energy_uj"), ("memory_bits",)),
+    "dt_us": ({}, {"dt_us": 4000.0}, ("events", "class_scores"), ("dense_macs",)),
+    "slice": (BASE, {"slice": "10ms"}, ("input", "events", "assumptions"), ("steps", "memory_bits")),
+    "reset": (BASE, {"reset": "subtract"}, ("events", "assumptions"), ("memory_bits",)),
+    "max_spikes": (BASE, {"max_spikes": 3}, ("energy_uj", "assumptions"), ("memory_bits",)),
+    "numerics": (BASE, {"numerics": "bf16"}, ("memory_bits", "energy_uj"), ("dense_macs",)),
+    "overflow": (
+        {**BASE, "numerics": "int4/int4"},
+        {"overflow": "wrap"},
+        ("events", "assumptions"),
+        ("memory_bits",),
+    ),
+    "seed": (SYNTHETIC, {"seed": 4}, ("seed", "latency_us"), ("events", "memory_bits")),
+    "warmup": (BASE, {"warmup": 2}, ("warmup", "latency_us"), ("energy_uj", "sops")),
+}
+
+
+@pytest.fixture(scope="module")
+def leaky(tmp_path_factory):
+    """Give a NIR file of leaky neurons, whose time step is open, and frames for it."""
+    folder = tmp_path_factory.mktemp("nir")
+    fields = {"tau": np.full(2, 0.01), "r": np.ones(2), "v_leak": np.zeros(2), "v_threshold": np.full(2, 0.5)}
+    weights = ("Linear", {"weight": np.array([[2.0, 1.0], [0.5, 3.0]], np.float32)})
+    frames = (np.random.default_rng(2).random((15, 2, 1, 1)) < 0.6).astype(np.float32)
+    np.savez(folder / "frames.npz", frames=frames)
+    line(folder / "net.nir", weights, ("LIF", fields))
+    return {"network": folder / "net.nir", "events": folder / "frames.npz", "steps": 15, "dt_us": 1000.0}
+
+
+def arguments(options):
+    """Return the words of a command line."""
+    words = [str(options["network"])]
+    for name, value in options.items():
+        if name != "network":
+            for item in value if isinstance(value, list) else [value]:
+                words += [f"--{name.replace('_', '-')}", str(item)]
+    return words
+
+
+def test_the_table_of_options_is_complete():
+    assert {*CASES, "network"} == set(ARGUMENTS)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_option_changes_what_it_is_for_from_both_sides(seneca_sim, leaky, name):  # noqa: F811
+    base, change, differ, same = CASES[name]
+    base = base or leaky
+    changed = {**base, **change}
+    if "mapping" in changed:
+        changed.pop("cores", None)
+    before, after = (ss.simulate(**options).summary for options in (base, changed))
+    for field in differ:
+        assert before[field] != after[field], field
+    for field in same:
+        assert before[field] == after[field], field
+    outcome = seneca_sim("run", *arguments(changed), "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == json_text(after)
+
+
+@pytest.mark.parametrize("goal", ["fewest-cores", "balanced", "power-of-two", "energy"])
+def test_every_goal_reaches_its_end(goal):
+    by_goal = {each: ss.simulate(**{**BASE, "cores": 12, "goal": each}).summary for each in {goal, "balanced"}}
+    mine, balanced = by_goal[goal], by_goal["balanced"]
+    assert mine["sops"] == balanced["sops"]
+    assert {
+        "fewest-cores": mine["cores"] == 1,
+        "balanced": mine["cores"] == 12,
+        "power-of-two": mine["cores"] == 4,  # each layer fits one core
+        "energy": mine["energy_uj"] <= balanced["energy_uj"],
+    }[goal]
+
+
+def test_the_reference_engine_gives_the_same_summary_but_for_its_name():
+    fast, reference = (ss.simulate(**BASE, engine=engine).summary for engine in ("fast", "reference"))
+    assert {**reference, "engine": "fast"} == fast
+
+
+def test_output_holds_all_files_and_json_is_the_summary_file(seneca_sim, tmp_path):  # noqa: F811
+    outcome = seneca_sim("run", *arguments(BASE), "-o", tmp_path / "out", "--json")
+    assert (tmp_path / "out" / "summary.json").read_text() == outcome.out
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"summary.json", "layers.csv", "cores.csv", "links.csv", "steps.csv", "counts.npz", "run.yaml"}
