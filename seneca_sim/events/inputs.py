@@ -130,7 +130,8 @@ def _frames(
                 f"{source}: array {key} has {len(frames)} frames, but {steps or 1} steps were asked for; ask for fewer"
             )
         integer = layer.precision.event.startswith("int")
-        values = (np.rint(frames[:steps]) if integer else frames[:steps]).astype(np.float32)
+        with np.errstate(over="ignore"):  # what becomes infinite is refused below
+            values = (np.rint(frames[:steps]) if integer else frames[:steps]).astype(np.float32)
         traces.append(_typed(frame_steps(values, network.input_contract.representation, source), layer.precision.event))
     if len({trace.n_steps for trace in traces}) > 1:
         raise EventsError(

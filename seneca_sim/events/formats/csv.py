@@ -30,7 +30,7 @@ def _numbers(path: Path, lines: list[tuple[int, str]], n_columns: int) -> NDArra
             np.array(row, np.int64)
         except (ValueError, OverflowError):
             raise FileFormatError(
-                f"{path.name}: line {number}: expected integers of 64 bits separated by commas, got {line!r}"
+                f"{path.name}: line {number}: expected integers of 64 bits separated by commas, got {line[:60]!r}"
             ) from None
         if len(row) != n_columns:
             raise FileFormatError(
@@ -40,15 +40,25 @@ def _numbers(path: Path, lines: list[tuple[int, str]], n_columns: int) -> NDArra
     return np.array(rows, np.int64).reshape(-1, n_columns)
 
 
+def _stated(path: Path, lines: list[tuple[int, str]], pattern: str) -> list[int] | None:
+    """Return the integers of the first comment that matches a pattern, None if there is none."""
+    for number, line in lines:
+        if found := re.match(pattern, line, re.ASCII):
+            if max(map(len, found.groups())) > 18:
+                raise FileFormatError(f"{path.name}: line {number}: expected integers of 64 bits, got {line[:60]!r}")
+            return [int(text) for text in found.groups()]
+    return None
+
+
 def read(path: Path) -> EventStream:
     """Read a `.csv` file of events."""
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileFormatError(f"{path.name}: byte {error.start}: not UTF-8 text; is this a CSV file?") from None
     numbered = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    sensor = next((found for _, line in numbered if (found := re.match(r"#\s*sensor\s+(\d+)x(\d+)$", line))), None)
-    start = next((found for _, line in numbered if (found := re.match(r"#\s*start\s+(\d+)$", line))), None)
+    sensor = _stated(path, numbered, r"#\s*sensor\s+(\d+)x(\d+)$")
+    start = _stated(path, numbered, r"#\s*start\s+(\d+)$")
     lines = [(number, line) for number, line in numbered if not line.startswith("#")]
     if not lines:
         raise FileFormatError(f"{path.name}: the file holds no lines; expected a header t,x,y,p and one event a line")
@@ -58,6 +68,11 @@ def read(path: Path) -> EventStream:
         raise FileFormatError(
             f"{path.name}: line {lines[0][0]}: the header lacks {', '.join(missing)}; expected the column names t, x, y, p"
         )
+    twice = [name for name in COLUMNS if header.count(name) > 1]
+    if twice:
+        raise FileFormatError(
+            f"{path.name}: line {lines[0][0]}: the header names {', '.join(twice)} more than once; keep one column of each"
+        )
     numbers = _numbers(path, lines[1:], len(header))
     t_us, x, y, p = (numbers[:, header.index(name)] for name in COLUMNS)
     return EventStream(
@@ -65,9 +80,9 @@ def read(path: Path) -> EventStream:
         x=coordinates(x),
         y=coordinates(y),
         p=(p > 0).astype(np.uint8),
-        width=int(sensor[1]) if sensor else max(int(x.max(initial=0)) + 1, 1),
-        height=int(sensor[2]) if sensor else max(int(y.max(initial=0)) + 1, 1),
+        width=sensor[0] if sensor else max(int(x.max(initial=0)) + 1, 1),
+        height=sensor[1] if sensor else max(int(y.max(initial=0)) + 1, 1),
         source=path.name,
         geometry_stated=sensor is not None,
-        start_us=int(start[1]) if start else 0,
+        start_us=start[0] if start else 0,
     )

@@ -29,7 +29,7 @@ def _header(path: Path, data: bytes) -> tuple[int, dict[str, int]]:
         if end < 0:
             raise FileFormatError(f"{path.name}: byte {offset}: the header line has no end; the file is truncated")
         words = data[offset + 1 : end].split()
-        if len(words) == 2 and words[1].isdigit():
+        if len(words) == 2 and words[1].isdigit() and len(words[1]) <= 9:
             stated[words[0].decode("ascii", "replace").lower()] = int(words[1])
         offset = end + 1
     return offset, stated

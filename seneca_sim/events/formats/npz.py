@@ -8,11 +8,13 @@ channel. A network with several inputs takes its frames under the names of its i
 
 from __future__ import annotations
 
+import lzma
 import math
 import struct
 import zipfile
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -28,7 +30,18 @@ MAX_BYTES = 1 << 32
 
 
 _DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error, KeyError, TypeError, SyntaxError),
+    *(
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        OSError,
+        struct.error,
+        KeyError,
+        TypeError,
+        SyntaxError,
+    ),
+    *(TokenError, RecursionError),  # headers that are no Python literal
     *(NotImplementedError, RuntimeError),  # a damaged byte that says: encrypted, or compressed in an unknown way
 )
 
@@ -49,13 +62,19 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     except FileNotFoundError:
         raise FileFormatError(f"{path}: there is no such file") from None
     except _DAMAGE as error:
-        raise FileFormatError(f"{path.name}: the archive is truncated or no .npz file ({error})") from None
+        raise FileFormatError(f"{path.name}: the archive is truncated or no .npz file ({_reason(error)})") from None
     except ValueError as error:
         if isinstance(error, FileFormatError):
             raise
         raise FileFormatError(
-            f"{path.name}: an array cannot be read safely ({error}); save plain numbers only"
+            f"{path.name}: an array cannot be read safely ({_reason(error)}); save plain numbers only"
         ) from None
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of an error's text, shortened: it may quote the file."""
+    text = str(error).partition("\n")[0] or type(error).__name__
+    return text if len(text) <= 100 else f"{text[:100]}..."
 
 
 def _check_size(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
