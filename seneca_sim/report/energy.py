@@ -22,6 +22,8 @@ from seneca_sim.report.tariff import HOST_COUNTERS, Charge, tariff
 __all__ = ["Energy", "PoweredTime", "price", "powered_time"]
 
 _BUSY = CORE_STATES.index("busy")
+_PART_CYCLES = PART_COUNTERS.index("rv_cycles")
+_INLET_CYCLES = INLET_COUNTERS.index("rv_cycles")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +123,21 @@ def price(record: Record) -> Energy:
         layers[sender] += host
     n_cores = len(counts.cores)
     cores = waiting + summed(parts, core_of_part, n_cores) + summed(inlets, core_of_part[part], n_cores)
+    cores += np.outer(_busy_elsewhere(record), rates.busy_cycle)
     return Energy(charges, powered, layers, unassigned, cores, _by_step(record, rates, powered))
+
+
+def _busy_elsewhere(record: Record) -> NDArray[np.int64]:
+    """Return the RISC-V cycles by core that are counted at parts of other cores, (C,); they add up to zero.
+
+    A credit is counted where it was sent, at the consumer that needs the row, but decoded by the producer's core.
+    """
+    counts, (part, _), core_of_part = record.counts, record.inlets(), record.core_of_part()
+    n_cores = len(counts.cores)
+    own = summed(counts.parts[:, :, _PART_CYCLES].sum(axis=0), core_of_part, n_cores)
+    own += summed(counts.inlets[:, :, _INLET_CYCLES].sum(axis=0), core_of_part[part], n_cores)
+    elsewhere: NDArray[np.int64] = counts.cores[:, _BUSY] - own
+    return elsewhere
 
 
 class _Rates:
@@ -148,6 +164,7 @@ class _Rates:
                     self.static[component] += amount
                 case "waiting":
                     self.waiting[component] += amount
+        self.busy_cycle = self.part[0, _PART_CYCLES]
 
 
 def _by_step(record: Record, rates: _Rates, powered: PoweredTime) -> NDArray[np.float64]:

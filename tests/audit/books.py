@@ -41,6 +41,7 @@ class Books:
         self.network, self.chip, self.mapping, self.counts = network, chip, mapping, counts
         self.programs = network_programs(network, chip)
         self.entries = defaultdict(float)
+        self.counted_cycles = defaultdict(int)
         for step in range(len(counts.steps)):
             self.work(step)
             self.host(step)
@@ -54,6 +55,16 @@ class Books:
     def run_program(self, owner, chunks, program):
         for name, executions in program.instructions:
             self.pay(owner, int(chunks) * executions, instruction_pj(self.chip, name))
+
+    def cycles(self, owner, count):
+        self.counted_cycles[owner[1]] += int(count)
+        self.pay(owner, count, cycle_pj(self.chip))
+
+    def core_total(self, core, component):
+        """Energy of a core in uJ: its RISC-V is paid for the cycles that it was busy, for whatever part they were counted."""
+        busy = int(self.counts.cores[core, CORE_STATES.index("busy")])
+        moved = (busy - self.counted_cycles[core]) * cycle_pj(self.chip).get(component, 0)
+        return self.total(core=core, component=component) + moved * 1e-6
 
     def flits(self, owner, injected, links, ejected):
         prices = self.chip.prices
@@ -75,12 +86,12 @@ class Books:
             if fire.pool is not None:
                 self.run_program(owner, count["pool_chunks"], fire.pool)
             self.pay(owner, count["events"], {"event_generator": self.chip.prices.event_generated_pj.value})
-            self.pay(owner, count["rv_cycles"], cycle_pj(self.chip))
+            self.cycles(owner, count["rv_cycles"])
             self.flits(owner, count["flits"], count["link_flits"], count["ejected_flits"])
             for program in self.programs[part.layer].integrate:
                 came = dict(zip(INLET_COUNTERS, self.counts.inlets[step, inlet].tolist(), strict=True))
                 self.run_program(owner, came["chunks"], program)
-                self.pay(owner, came["rv_cycles"], cycle_pj(self.chip))
+                self.cycles(owner, came["rv_cycles"])
                 inlet += 1
 
     def host(self, step):

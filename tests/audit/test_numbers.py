@@ -114,7 +114,7 @@ def test_energy_is_that_of_the_books_by_component_layer_core_and_step(cases, nam
             own = books.total(layer=number, component=component)
             assert row[f"energy_{component}_uj"] == pytest.approx(own, rel=1e-11, abs=slack), (row["layer"], component)
         for _, row in result.cores.iterrows():
-            own = books.total(core=row["core"], component=component)
+            own = books.core_total(row["core"], component)
             assert row[f"energy_{component}_uj"] == pytest.approx(own, rel=1e-11), (row["core"], component)
     assert result.layers["energy_uj"].sum() + summary["energy_unassigned_uj"] == pytest.approx(books.total(), rel=1e-11)
     waiting = books.total(step=None)

@@ -44,12 +44,19 @@ def small_counts(seed=0, steps=STEPS):
     first = np.concatenate(([1], ends[:-1] + 3))
     times = np.stack([np.zeros(steps, np.int64), first, first + 200, ends - 10, ends], axis=1)
     makespan = int(ends[-1]) + 7
+    parts = rng.integers(1, 90, (steps, 3, len(PART_COUNTERS)))
+    inlets = rng.integers(1, 90, (steps, 4, len(INLET_COUNTERS)))
+    cycles = [
+        table[:, :, names.index("rv_cycles")].sum(axis=0)
+        for table, names in ((parts, PART_COUNTERS), (inlets, INLET_COUNTERS))
+    ]
     states = rng.integers(1, 50, (3, len(CORE_STATES)))
-    states[:, 0] = [1800, 1200, 0]
+    # the second core decodes the credits that the first has sent
+    states[:, 0] = [cycles[0][0] + cycles[1][0] - 20, cycles[0][1:].sum() + cycles[1][1:].sum() + 20, 0]
     states[:, -1] += makespan - states.sum(axis=1)
     return Counts(
         makespan=makespan,
-        parts=rng.integers(1, 90, (steps, 3, len(PART_COUNTERS))),
+        parts=parts,
         part_times=np.stack(
             [
                 first[:, None] + np.array([5, 9, 90]),
@@ -58,7 +65,7 @@ def small_counts(seed=0, steps=STEPS):
             ],
             axis=2,
         ),
-        inlets=rng.integers(1, 90, (steps, 4, len(INLET_COUNTERS))),
+        inlets=inlets,
         cores=states,
         npe_busy=np.array([1000, 2500, 0]),
         fifo_max=rng.integers(1, 16, (3, 3)),

@@ -15,7 +15,7 @@ from tests.report.records import small_record
 
 def zeroed(record):
     counts = record.counts
-    changes = {name: np.zeros_like(getattr(counts, name)) for name in ("parts", "inlets", "host")}
+    changes = {name: np.zeros_like(getattr(counts, name)) for name in ("parts", "inlets", "host", "cores")}
     return replace(record, counts=replace(counts, **changes), chip=without_static(record))
 
 
@@ -50,10 +50,20 @@ def test_one_flit_of_a_part_costs_its_price_in_the_producing_layer_and_on_its_co
 def test_a_decoded_packet_costs_the_consuming_layer():
     record = zeroed(small_record())
     record.counts.inlets[0, 0, INLET_COUNTERS.index("rv_cycles")] = 10
+    record.counts.cores[0, CORE_STATES.index("busy")] = 10
     energy = price(record)
     cpi = record.chip.core.riscv.cpi.value
     assert energy.layers[1].sum() == energy.components.sum() == energy.cores[0].sum()
     assert energy.layers[1, COMPONENTS.index("riscv")] == pytest.approx(10 * 5.9 / cpi)
+
+
+def test_a_decoded_credit_costs_the_consuming_layer_and_the_core_that_decodes_it():
+    record = zeroed(small_record())
+    record.counts.inlets[0, 0, INLET_COUNTERS.index("rv_cycles")] = 10
+    record.counts.cores[1, CORE_STATES.index("busy")] = 10
+    energy = price(record)
+    assert energy.layers[1].sum() == energy.components.sum() > 0
+    assert energy.cores.sum(axis=1).tolist() == [0, pytest.approx(energy.components.sum()), 0]
 
 
 def test_one_chunk_costs_the_instructions_of_its_program_on_all_lanes():
