@@ -9,16 +9,16 @@ are cut into jobs (RISC-V cycles) and, with skipping masks, which chunks share a
 fire, on every path; the load of each row on RISC-V, loop controller and event FIFO, and how far a Task FIFO lets these drift apart;
 layers that share a core, served as their rows arrive, behind what the core's NoC FIFO holds; host ports of one flit a cycle;
 distances on the mesh; replays; steps that follow each other in the pipeline, or not; row credits and buffers that hold producers
-back (`pressure.py`: found in a first run through the pipeline, kept in a second); the busiest link, as a bound of every step; phases
-of a global barrier (`phases.py`).
+back (`pressure.py`: found in a first run through the pipeline, kept in a second); the busiest link, as a bound of every step;
+phases of a global barrier (`phases.py`).
 
 Ignored: contention for links and at routers below that bound, and with it producers of one layer that get out of step; what more
 than two runs would find of stalls that spread; and deadlocks: a chip that would deadlock gets an estimate all the same.
 
 Measured against `fast` (`tests/engine/test_estimate.py`): on the shipped networks and chip, on 1, 4 and 8 cores, in several orders
-and builds, intervals between steps come out at 0.80 to 1.11 of theirs and latencies at 0.67 to 1.19, lowest on full pipelines, where
-latency is mostly waiting; on one core intervals agree to 1 %. On random systems with FIFOs of a few entries the median error is 5 %
-(interval) and 9 % (latency), and nine in ten are within 0.77 to 1.10 and 0.67 to 1.19; single ones are off by a factor of 2 to 3. On
+and builds, intervals between steps come out at 0.80 to 1.11 of theirs and latencies at 0.67 to 1.19, lowest on full pipelines,
+where latency is mostly waiting; on one core intervals agree to 1 %. On random systems with FIFOs of a few entries the median error
+is 5 % (interval) and 9 % (latency), and nine in ten are within 0.77 to 1.10 and 0.67 to 1.19; single ones are off by a factor of 3. On
 a synthetic stack of 343 cores (`tests/benchmarks/stacks.py`), whose up to 64 producers of a layer race unevenly through the mesh,
 latency comes out at 0.84, in half a second instead of three quarters of a minute.
 
