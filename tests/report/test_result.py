@@ -120,7 +120,8 @@ def test_truncated_counts_are_refused(result, tmp_path):
         load_result(tmp_path)
     assert (
         str(error.value)
-        == f"'{path}' is not a stored result (File is not a zip file); run the simulation again with -o"
+        == f"'{path}' is not a stored result: the archive is truncated or no .npz file (File is not a zip file); "
+        "run the simulation again with -o"
     )
 
 
