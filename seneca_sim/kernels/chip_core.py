@@ -54,25 +54,28 @@ def slot_free_at(m: int, core: int) -> int:
     """Return the cycle from which the next task finds a slot in the Task FIFO."""
     if settings_of(m).inline:
         return 0
-    return int(
-        task_slot_at(m, core * settings_of(m).task_fifo + core_at(m, core).tasks % settings_of(m).task_fifo).free
-    )
+    return int(task_slot_at(m, core_at(m, core).next_slot).free)
+
+
+@inner_kernel
+def slot_after(m: int, core: int, slot: int) -> int:
+    """Return the place behind a place in the ring of a core's Task FIFO."""
+    depth = settings_of(m).task_fifo
+    return int(slot + 1 if slot + 1 < (core + 1) * depth else core * depth)
 
 
 @inner_kernel
 def push_task(m: int, core: int, visible: int, duration: int) -> int:
     """Push a task that is visible from a cycle; return the cycle of its end. Its slot must be free."""
     unit = core_at(m, core)
-    slots = settings_of(m).task_fifo
-    while (
-        unit.oldest_task < unit.tasks
-        and task_slot_at(m, core * settings_of(m).task_fifo + unit.oldest_task % slots).free <= visible
-    ):
-        unit.oldest_task += 1
+    while unit.waiting_tasks > 0 and task_slot_at(m, unit.oldest_slot).free <= visible:
+        unit.waiting_tasks -= 1
+        unit.oldest_slot = slot_after(m, core, unit.oldest_slot)
     begin = max(visible, unit.lc_free)
-    task_slot_at(m, core * settings_of(m).task_fifo + unit.tasks % slots).free = begin + 1
-    unit.tasks += 1
-    unit.tasks_max = max(unit.tasks_max, unit.tasks - unit.oldest_task)
+    task_slot_at(m, unit.next_slot).free = begin + 1
+    unit.next_slot = slot_after(m, core, unit.next_slot)
+    unit.waiting_tasks += 1
+    unit.tasks_max = max(unit.tasks_max, unit.waiting_tasks)
     unit.lc_free = begin + duration
     unit.lc_busy += duration
     totals_of(m).events_done += 1

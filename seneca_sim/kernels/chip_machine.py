@@ -88,7 +88,7 @@ GROUP = _record("tree dests_at n_dests local_at n_local remote to_host")
 
 CORE = _record(
     "node parts_at n_parts job_end idle idle_state idle_since wake lc_free lc_busy eg_free"
-    " tasks oldest_task tasks_max room room_max record_head record_tail record_shrink head_since"
+    " next_slot oldest_slot waiting_tasks tasks_max room room_max record_head record_tail record_shrink head_since"
     " outbox outbox_values loop_packet loop_visible queue_first queue_last flits flits_max input_room"
     " blocked retry limit source packet feed feeds_left started fresh_packet neuron_row neuron_column value fresh_scope"
     " pending_credits unfinished replays"
@@ -133,8 +133,8 @@ PART_TIMES = _record("start first_output done")
 RING = _record("packet visible")
 """An entry of a NoC FIFO (core * + place) or of an input buffer (buffer * buffer_ring + place)."""
 
-NODE_UNITS = _record("core host")
-"""What hangs on a router: its core (-1: none), and 0 where a host port is at W (else -1)."""
+NODE_UNITS = _record("core host x y")
+"""A router: its core (-1: none), 0 where a host port is at W (else -1), and its place on the mesh."""
 
 FIRST = _record("first")
 TASK_SLOT = _record("free")

@@ -107,16 +107,14 @@ def routes(m: int, packet: Any, node: int) -> int:
     """Return the output ports (one bit each) that a packet takes at a router."""
     if packet.tree >= 0:
         return int(tree_at(m, packet.tree * settings_of(m).nodes + node))
-    columns = settings_of(m).columns
-    target = packet.target_node
-    x, y, target_x, target_y = node % columns, node // columns, target % columns, target // columns
-    if x < target_x:
+    here, target = node_at(m, node), node_at(m, packet.target_node)
+    if here.x < target.x:
         return 1 << EAST
-    if x > target_x:
+    if here.x > target.x:
         return 1 << WEST
-    if y < target_y:
+    if here.y < target.y:
         return 1 << SOUTH
-    if y > target_y:
+    if here.y > target.y:
         return 1 << NORTH
     return 1 << int(packet.target_port)
 
@@ -146,7 +144,9 @@ def enter_buffer(m: int, buffer: int, number: int, visible: int) -> None:
     unit = buffer_at(m, buffer)
     packet = packet_at(m, number)
     packet.copies += 1
-    slot = (unit.head + unit.count) % settings_of(m).buffer_ring
+    slot = unit.head + unit.count
+    if slot >= settings_of(m).buffer_ring:
+        slot -= settings_of(m).buffer_ring
     ring_at(m, buffer * settings_of(m).buffer_ring + slot).packet = number
     ring_at(m, buffer * settings_of(m).buffer_ring + slot).visible = visible
     unit.count += 1
@@ -310,7 +310,7 @@ def free_buffer(m: int, buffer: int, cycle: int) -> None:
     number = ring_at(m, buffer * settings_of(m).buffer_ring + unit.head).packet
     unit.room += packet_at(m, number).flits
     release_packet(m, number)
-    unit.head = (unit.head + 1) % settings_of(m).buffer_ring
+    unit.head = unit.head + 1 if unit.head + 1 < settings_of(m).buffer_ring else 0
     unit.count -= 1
     if unit.count > 0:
         make_first(m, buffer, cycle)
@@ -335,8 +335,7 @@ def free_buffer(m: int, buffer: int, cycle: int) -> None:
 @inner_kernel
 def hops(m: int, a: int, b: int) -> int:
     """Return the number of links between two routers."""
-    columns = settings_of(m).columns
-    return int(abs(a % columns - b % columns) + abs(a // columns - b // columns))
+    return int(abs(node_at(m, a).x - node_at(m, b).x) + abs(node_at(m, a).y - node_at(m, b).y))
 
 
 @inner_kernel

@@ -51,7 +51,7 @@ RED_SIZE = (
     Stage(1024, 1, 64),
     Stage(256, 1, 21),
 )
-"""343 cores; with 85 % dense events about 26 GSOp per step from a 64-channel map of 77x136."""
+"""343 cores; with 85 % dense events about 26 GSOp per step from a 64-channel map of 84x150."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -81,5 +81,5 @@ def test_ratio_to_reference_and_estimate(say: Callable[[str], None]) -> None:
 
 
 def test_stack_of_the_size_of_red(say: Callable[[str], None]) -> None:
-    stack = stack_of(RED_SIZE, (64, 77, 136), 0.85)
+    stack = stack_of(RED_SIZE, (64, 84, 150), 0.85)
     say(f"fast, the size of RED, noc mesh: {rates(stack)}")

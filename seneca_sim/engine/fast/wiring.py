@@ -109,6 +109,8 @@ def core_records(plan: Plan) -> NDArray[np.void]:
             node=plan.node_of(core),
             parts_at=plan.table.add(mine),
             n_parts=len(mine),
+            next_slot=core * plan.timing.task_fifo,
+            oldest_slot=core * plan.timing.task_fifo,
             unfinished=len(mine),
             replays=any(plan.parts[number].replay >= 0 for number in mine),
         )
@@ -134,6 +136,7 @@ def port_records(plan: Plan) -> NDArray[np.void]:
 def node_records(plan: Plan) -> NDArray[np.void]:
     """Return what hangs on each router."""
     table = filled(plan.nodes, records.NODE_UNITS)
+    table["y"], table["x"] = np.divmod(np.arange(plan.nodes), plan.columns)
     for core in range(len(plan.mapping.place)):
         table["core"][plan.node_of(core)] = core
     for host in range(len(plan.hosts)):
