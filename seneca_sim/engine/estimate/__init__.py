@@ -17,10 +17,10 @@ than two runs would find of stalls that spread; and deadlocks: a chip that would
 
 Measured against `fast` (`tests/engine/test_estimate.py`): on the shipped networks and chip, on 1, 4 and 8 cores, in several orders
 and builds, intervals between steps come out at 0.80 to 1.11 of theirs and latencies at 0.67 to 1.19, lowest on full pipelines,
-where latency is mostly waiting; on one core intervals agree to 1 %. On random systems with FIFOs of a few entries the median error
-is 5 % (interval) and 9 % (latency), and nine in ten are within 0.77 to 1.10 and 0.67 to 1.19; single ones are off by a factor of 3. On
-a synthetic stack of 343 cores (`tests/benchmarks/stacks.py`), whose up to 64 producers of a layer race unevenly through the mesh,
-latency comes out at 0.84, in half a second instead of three quarters of a minute.
+where latency is mostly waiting; on one core intervals agree to 1 %. On random systems with FIFOs of a few entries the median
+error is 5 % (interval) and 9 % (latency), and nine in ten are within 0.77 to 1.10 and 0.67 to 1.19; of a thousand, a handful of
+latencies are off by more than a factor of 2.5, one by 10. On a synthetic stack of 343 cores (`tests/benchmarks/stacks.py`), with up
+to 64 producers a layer, latency comes out at 0.84, in half a second instead of three quarters of a minute.
 
 FIFO occupancies are not estimated (0), packets do not wait on links (0), and whatever time a core is not busy counts as `input`.
 """
