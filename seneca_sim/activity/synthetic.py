@@ -35,6 +35,7 @@ from seneca_sim.activity.step_events import GrowingTrace, StepEvents
 from seneca_sim.activity.trace import Trace
 from seneca_sim.errors import ActivityError, RequestError
 from seneca_sim.graph.network import Layer, Network
+from seneca_sim.graph.neurons import SigmaDelta
 from seneca_sim.yaml_positions import KeyPath, YamlFile, did_you_mean, read_yaml, shown
 
 __all__ = ["FORMAT", "Densities", "LayerDensities", "load_densities", "synthetic_trace"]
@@ -113,9 +114,10 @@ def _value_type(layer: Layer) -> type[np.float32] | type[np.int32] | None:
 
 
 def _neuron_events(layer: Layer, stated: LayerDensities, step: int, n_events: int) -> int:
-    """Return the neurons that send before fused pooling, taken as equally dense."""
+    """Return the neurons that send before fused pooling, taken as equally dense; sigma-delta neurons send behind it."""
     share = stated.neuron_density[min(step, 1)]
-    return n_events if layer.pool is None else round(share * int(np.prod(layer.shape)))
+    same = layer.pool is None or isinstance(layer.neuron, SigmaDelta)
+    return n_events if same else round(share * int(np.prod(layer.shape)))
 
 
 def _field(layer: Layer, clusters: float, seed: int, step: int) -> NDArray[np.float64]:

@@ -84,7 +84,7 @@ LAYERS = (
         "neuron_density",
         "float",
         "",
-        "Share of the neurons that are active in a step (before fused pooling), mean over steps.",
+        "Share of the neurons that are active in a step, mean over steps; before fused pooling, of sigma-delta neurons behind it.",
     ),
     Column(
         "pixel_density",
@@ -105,6 +105,7 @@ LAYERS = (
         "",
         "Executed synaptic operations beyond sops on edges with masked weights: weights that are zero by training.",
     ),
+    Column("sops_added", "int", "", "Of sops, additions of residual and concatenating links: no weight, no dense MAC."),
     Column(
         "dense_macs", "int", "", "Multiply-accumulates of a dense implementation in one step, padding taps counted."
     ),

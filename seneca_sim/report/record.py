@@ -17,6 +17,7 @@ from seneca_sim.chip.number_types import Role, bits_of, priced_type
 from seneca_sim.engine.counts import INLET_COUNTERS, Counts
 from seneca_sim.engine.programs import LayerPrograms
 from seneca_sim.graph.network import Layer, Network
+from seneca_sim.graph.neurons import SigmaDelta
 from seneca_sim.graph.table import dense_macs
 from seneca_sim.mapping.types import Mapping
 from seneca_sim.report.sums import summed
@@ -85,6 +86,13 @@ class LayerFacts:
     pool: Instructions = ()
     emit: Instructions = ()
     edges: tuple[EdgeFacts, ...] = ()
+    sends_pooled: bool = False
+    """Whether what is compared and sent lies behind the fused pooling, as for sigma-delta neurons."""
+
+    @property
+    def senders(self) -> int:
+        """Number of neurons that may send: all, or one for each output where they send behind the pooling."""
+        return int(np.prod(self.out_shape)) if self.sends_pooled else self.neurons
 
     @property
     def neurons(self) -> int:
@@ -246,7 +254,8 @@ def _facts(network: Network, chip: Chip, layer: Layer, programs: LayerPrograms) 
         return LayerFacts(layer.name, layer.shape, layer.out_shape, True, widths, edges=edges)
     pool = () if fire.pool is None else fire.pool.instructions
     instructions = (fire.update.instructions, pool, fire.emit.instructions)
-    return LayerFacts(layer.name, layer.shape, layer.out_shape, False, widths, *instructions, edges)
+    sends_pooled = isinstance(layer.neuron, SigmaDelta) and layer.pool is not None
+    return LayerFacts(layer.name, layer.shape, layer.out_shape, False, widths, *instructions, edges, sends_pooled)
 
 
 def _width(chip: Chip, role: Role, number_type: str, used: bool) -> Width:

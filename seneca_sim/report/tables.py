@@ -52,22 +52,24 @@ def layers_table(record: Record, energy: Energy) -> pd.DataFrame:
     events = activity.events.sum(axis=0)
     outputs = np.array([np.prod(layer.out_shape) for layer in layers], dtype=np.float64)
     pixels = np.array([layer.out_shape[1] * layer.out_shape[2] for layer in layers], dtype=np.float64)
-    neurons = np.array([layer.neurons for layer in layers], dtype=np.int64)
+    senders = np.array([layer.senders for layer in layers], dtype=np.int64)
     sops, executed = activity.sops.sum(axis=0), record.executed_sops()
     masked = np.where([edge.masked for edge in record.edges], np.maximum(executed - sops, 0), 0)
+    added = np.where([edge.kind == "add" for edge in record.edges], sops, 0)
     into = record.layer_of_edge()
     return _table(
         LAYERS,
         {
             "layer": [layer.name for layer in layers],
-            "neurons": neurons,
+            "neurons": [layer.neurons for layer in layers],
             "events": events,
-            "neuron_density": activity.neuron_events.sum(axis=0) / (neurons * steps),
+            "neuron_density": activity.neuron_events.sum(axis=0) / (senders * steps),
             "pixel_density": activity.positions.sum(axis=0) / (pixels * steps),
             "firing_rate": events / (outputs * steps * (run.step_us if run.step_us else np.nan)) * 1e6,
             "sops": summed(sops, into, len(layers)),
             "sops_executed": summed(executed, into, len(layers)),
             "sops_masked": summed(masked, into, len(layers)),
+            "sops_added": summed(added, into, len(layers)),
             "dense_macs": [sum(edge.dense_macs for edge in layer.edges) for layer in layers],
             "cores": [len({part.core for part in record.mapping.parts if part.layer == n}) for n in range(len(layers))],
             "memory_bits": summed(record.memory.sum(axis=1), record.layer_of_part(), len(layers)),

@@ -135,6 +135,10 @@ def test_work_is_that_of_events_and_weights_one_by_one(cases, name):
         assert layers["sops"][number] == free[:, edges].sum()
         assert layers["sops_executed"][number] == every[:, edges].sum()
         assert layers["sops_masked"][number] == (every - free)[:, edges].sum()
+        added = [edge for edge, each in zip(edges, network.layers[number].edges, strict=True) if each.kind == "add"]
+        assert layers["sops_added"][number] == free[:, added].sum()
+        pixels = math.prod(network.layers[number].out_shape[1:]) * trace.n_steps
+        assert layers["pixel_density"][number] == len(trace.layers[number].position) / pixels
     assert summary["sops"] == free.sum()
     assert summary["sops_per_step"] == free.sum() / trace.n_steps
     assert summary["sops_executed"] == every.sum()
@@ -309,3 +313,21 @@ def test_memory_unfolds_into_numbers_of_a_type(cases):
     assert (weights.count, weights.price, weights.formula) == (8 * 2 * 9, 8, "width of int8 weights")
     copies = next(iter(explain(result, "memory_replicas_bits:conv").leaves()))
     assert (copies.count, copies.price) == (8 * 2 * 9 * 8, 1)
+
+
+@pytest.mark.parametrize(("neuron", "active"), [(SigmaDelta(1.0), 1 / 2), (Relu(), 1 / 4)])
+def test_density_is_the_share_of_what_may_send(neuron, active):
+    """Of 4 x 4 neurons behind 2 x 2 windows four fire, in two windows; sigma-delta compares once for each window."""
+    edge = Edge("e", 0, "conv", np.ones((1, 1, 1, 1), np.float32))
+    types = Precision("fp32", "fp32", "fp32")
+    layers = (
+        Layer("in", None, (1, 4, 4), precision=types),
+        Layer("pooled", neuron, (1, 4, 4), (edge,), None, MaxPool((2, 2), (2, 2)), types, is_output=True),
+    )
+    network = Network("density", layers, task="other")
+    maps = np.zeros((1, 1, 4, 4), np.float32)
+    maps[0, 0, 0] = 1
+    result = ss.simulate(network, activity=run_network(network, [as_trace(maps, binary=False)]))
+    assert result.layers["neuron_density"].tolist() == [1 / 4, active]
+    assert result.layers["neurons"].tolist() == [16, 16]
+    assert result.layers["events"].tolist() == [4, 2]
