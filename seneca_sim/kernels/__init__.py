@@ -1,51 +1,50 @@
 """Compiled functions: arrays and scalars in, integers out. This room knows numpy and numba only.
 
-`kernel` is the one decorator. Compiled code is cached on disk under a key of all kernel sources and the numba version,
-because numba's own cache looks only at the file that holds a function and would return old code when a callee in another
-file changes. ``SENECA_NUMBA_CACHE=0`` turns the cache off.
+`kernel` is the decorator of functions that Python calls; those that only kernels call are `inline_kernel` or `inner_kernel`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba import types
+
+from seneca_sim.kernels.cache import keep
+from seneca_sim.kernels.compiler import InnerCompiler
 
 __all__ = ["inline_kernel", "inner_kernel", "kernel"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _cache_folder() -> Path:
-    """Return the cache folder of exactly these kernel sources and this numba."""
-    digest = hashlib.blake2b(numba.__version__.encode(), digest_size=12)
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + source.read_bytes())
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "seneca_sim" / digest.hexdigest()
-
-
-_CACHED = os.environ.get("SENECA_NUMBA_CACHE", "1") != "0"
-if _CACHED:
-    setattr(numba.config, "CACHE_DIR", str(_cache_folder()))  # noqa: B010  numba fills this module at run time
-
-
 def kernel(function: Function) -> Function:
     """Compile a function on its first call; it releases the interpreter lock and follows numpy's division rules."""
-    return cast("Function", numba.njit(cache=_CACHED, nogil=True, error_model="numpy")(function))
+    return _compiled(function)
 
 
 def inline_kernel(function: Function) -> Function:
     """Compile a function like `kernel` and let the compiler merge it into every caller: for small steps of a hot loop."""
-    return cast("Function", numba.njit(cache=_CACHED, nogil=True, error_model="numpy", forceinline=True)(function))
+    return _compiled(function, forceinline=True)
+
+
+def _compiled(function: Function, **options: Any) -> Function:
+    compiled = numba.njit(nogil=True, error_model="numpy", **options)(function)
+    if not numba.config.DISABLE_JIT:
+        keep(compiled, function)
+    return cast("Function", compiled)
 
 
 def inner_kernel(function: Function) -> Function:
-    """Compile a function like `kernel`, but for calls from kernels only: Python cannot call it, and it compiles faster."""
-    without_wrappers: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    compiled = numba.njit(cache=_CACHED, nogil=True, error_model="numpy", **without_wrappers)(function)
+    """Compile a function like `kernel`, but for calls from kernels only: Python cannot call it, and it compiles faster.
+
+    It becomes part of the kernels that reach it, is optimised with them and kept with them. Constants in calls are integers
+    like others: each would otherwise give code of its own.
+    """
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": InnerCompiler}
+    compiled: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
+    if not numba.config.DISABLE_JIT:
+        template = compiled.get_call_template
+        compiled.get_call_template = lambda given, names: template([types.unliteral(one) for one in given], names)
     return cast("Function", compiled)
