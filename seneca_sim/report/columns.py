@@ -103,7 +103,8 @@ LAYERS = (
         "sops_masked",
         "int",
         "",
-        "Executed synaptic operations beyond sops on edges with masked weights: weights that are zero by training.",
+        "Executed synaptic operations beyond sops on edges with masked weights; those are the masked weights, unless "
+        "windows of a fused pooling leave neurons out or overlap between parts.",
     ),
     Column("sops_added", "int", "", "Of sops, additions of residual and concatenating links: no weight, no dense MAC."),
     Column(

@@ -20,7 +20,8 @@ def instruction_pj(chip, name):
     row, lanes = getattr(chip.instructions, name), chip.core.npe.count.value
     own = row.total_pj.value - row.memory_pj.value - (row.loop_pj.value + row.event_pj.value) / 8
     shares = {"npe": lanes * own, "data_memory": lanes * row.memory_pj.value}
-    return {**shares, "loop_controller": row.loop_pj.value, "event_generator": row.event_pj.value}
+    looped = row.loop_pj.value if chip.core.loop_controller.enabled.value else 0
+    return {**shares, "loop_controller": looped, "event_generator": row.event_pj.value}
 
 
 def cycle_pj(chip):
@@ -85,7 +86,8 @@ class Books:
             self.run_program(owner, count["emit_chunks"], fire.emit)
             if fire.pool is not None:
                 self.run_program(owner, count["pool_chunks"], fire.pool)
-            self.pay(owner, count["events"], {"event_generator": self.chip.prices.event_generated_pj.value})
+            if self.chip.core.event_generator.enabled.value:
+                self.pay(owner, count["events"], {"event_generator": self.chip.prices.event_generated_pj.value})
             self.cycles(owner, count["rv_cycles"])
             self.flits(owner, count["flits"], count["link_flits"], count["ejected_flits"])
             for program in self.programs[part.layer].integrate:
