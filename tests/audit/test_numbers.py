@@ -7,6 +7,7 @@ import pytest
 
 import seneca_sim as ss
 from seneca_sim.activity import run_network
+from seneca_sim.engine.counts import CORE_STATES, INLET_COUNTERS, PART_COUNTERS
 from seneca_sim.events import load_input
 from seneca_sim.graph import load_network
 from seneca_sim.graph.network import Edge, Layer, MaxPool, Network, Precision
@@ -331,3 +332,59 @@ def test_density_is_the_share_of_what_may_send(neuron, active):
     assert result.layers["neuron_density"].tolist() == [1 / 4, active]
     assert result.layers["neurons"].tolist() == [16, 16]
     assert result.layers["events"].tolist() == [4, 2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_times_of_layers_cores_and_links_are_those_of_the_counts(cases, name):
+    network, _, result = cases[name]
+    record = result.record
+    counts, parts, warmup, clock = record.counts, record.mapping.parts, record.run.warmup, 500.0
+    cycles = {"riscv": [0] * len(parts), "npe": [0] * len(parts)}
+    inlet = 0
+    for number, part in enumerate(parts):
+        for unit, counter in (("riscv", "rv_cycles"), ("npe", "lc_cycles")):
+            cycles[unit][number] += counts.parts[:, number, PART_COUNTERS.index(counter)].sum()
+            for k in range(inlet, inlet + len(network.layers[part.layer].edges)):
+                cycles[unit][number] += counts.inlets[:, k, INLET_COUNTERS.index(counter)].sum()
+        inlet += len(network.layers[part.layer].edges)
+    first_flit = [step[1] if step[1] >= 0 else step[0] for step in counts.steps.tolist()]
+    for number, row in result.layers.iterrows():
+        own = [k for k, part in enumerate(parts) if part.layer == number]
+        if not own:
+            assert math.isnan(row["busy_us"])
+            assert row["bound_by"] == ""
+            continue
+        loads = [max(cycles["riscv"][k], cycles["npe"][k]) for k in own]
+        assert row["busy_us"] == max(loads) / clock
+        core = parts[own[loads.index(max(loads))]].core
+        waits = counts.cores[core, [CORE_STATES.index(s) for s in ("network", "event_room", "task_fifo", "credit")]]
+        assert row["stall_us"] == waits.sum() / clock
+        shares = {
+            "compute": counts.npe_busy[core],
+            "control": counts.cores[core, CORE_STATES.index("busy")],
+            "network": counts.cores[core, CORE_STATES.index("network")],
+            "input": counts.cores[core, [CORE_STATES.index(s) for s in ("credit", "input", "idle")]].sum(),
+        }
+        assert row["bound_by"] == max(shares, key=shares.get)
+        for column, which, extreme in (("start_us", 0, min), ("first_output_us", 1, min), ("end_us", 2, max)):
+            found = []
+            for step in range(warmup, len(counts.steps)):
+                times = [int(counts.part_times[step, k, which]) for k in own]
+                times = [time - first_flit[step] for time in times if time >= 0]
+                found += [extreme(times)] if times else []
+            assert row[column] == pytest.approx(sum(found) / len(found) / clock), column
+    for _, row in result.cores.iterrows():
+        waited = sum(row[f"stall_{cause}_us"] for cause in ("network", "event_room", "task_fifo", "credit", "input"))
+        assert row["busy_riscv_us"] + waited + row["idle_us"] == pytest.approx(counts.makespan / clock)
+        assert row["busy_npe_us"] == counts.npe_busy[row["core"]] / clock
+        fifos = (row["task_fifo_max"], row["event_fifo_max"], row["noc_fifo_max"])
+        assert fifos == tuple(counts.fifo_max[row["core"]])
+    between = [row for _, row in result.links.iterrows() if "x" in row["from"] and "x" in row["to"]]
+    sent = counts.parts[:, :, PART_COUNTERS.index("link_flits")].sum() + counts.host[:, 1].sum()
+    assert sum(row["flits"] for row in between) == sent
+    arrived = counts.parts[:, :, PART_COUNTERS.index("ejected_flits")].sum() + counts.host[:, 2].sum()
+    assert result.links["flits"].sum() - sum(row["flits"] for row in between) == arrived
+    assert result.links["busy_share"].tolist() == (result.links["flits"] / counts.makespan).tolist()
+    steps = result.steps
+    assert steps["events_in"].sum() == result.layers["events"][0] - counts.host[:, 4].sum()
+    assert steps["events_out"].sum() == result.layers["events"].iloc[-1]
