@@ -33,7 +33,7 @@ def test_all_prices_at_once_give_the_bytes_of_a_fresh_run(goal):
     after = reprice(before, changes)
     assert after.files() == ss.simulate(**options, set=changes).files()
     for component, uj in before.summary["energy_by_component_uj"].items():
-        assert after.summary["energy_by_component_uj"][component] > uj, component
+        assert after.summary["energy_by_component_uj"][component] != uj, component
     assert after.summary["area_mm2"] != before.summary["area_mm2"]
     assert after.summary["latency_us"] == before.summary["latency_us"]
 
