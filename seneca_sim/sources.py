@@ -167,6 +167,8 @@ def trace_of(request: Request, sources: Sources, network: Network, advance: Adva
         return run_network(network, fed, advance, overflow=request.overflow)
     if request.slice is not None:
         raise RequestError("slice cuts recordings; an activity has its steps already")
+    if request.overflow != "saturate":
+        raise RequestError("overflow is about sums; an activity has its values already")
     if request.activity is None:
         raise RequestError(f"nothing for {network.name} to see: give events (a recording) or an activity")
     if not isinstance(request.activity, str | Path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import seneca_sim as ss
+from seneca_sim.errors import RequestError
 from seneca_sim.report.files import json_text
 from seneca_sim.request import ARGUMENTS
 from tests.cli.conftest import seneca_sim  # noqa: F401  (the fixture)
@@ -113,3 +114,16 @@ def test_output_holds_all_files_and_json_is_the_summary_file(seneca_sim, tmp_pat
     assert (tmp_path / "out" / "summary.json").read_text() == outcome.out
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"summary.json", "layers.csv", "cores.csv", "links.csv", "steps.csv", "counts.npz", "run.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"slice": "5ms"}, "slice cuts recordings; an activity has its steps already"),
+        ({"overflow": "wrap"}, "overflow is about sums; an activity has its values already"),
+    ],
+)
+def test_options_that_a_stored_activity_cannot_follow_are_refused(change, message):
+    with pytest.raises(RequestError) as error:
+        ss.simulate(**SYNTHETIC, **change)
+    assert str(error.value) == message
