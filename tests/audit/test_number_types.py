@@ -13,6 +13,7 @@ from seneca_sim.errors import ChipError
 from seneca_sim.events.sparse import dense_steps
 from seneca_sim.graph import Conv2d, Dense, Flatten, GraphBuilder, Input, Output, Relu, load_network, lower, save_graph
 from seneca_sim.graph.network import InputContract, Precision
+from seneca_sim.report.explain import explain
 from tests.audit.books import Books, slow_sops
 from tests.cli.conftest import Outcome, seneca_sim  # noqa: F401  (the fixture)
 
@@ -148,6 +149,8 @@ def test_types_without_programs_are_priced_as_the_chip_file_says_and_the_report_
     weights = sum(edge.weight.size for layer in load_network("digits-lif").layers for edge in layer.edges)
     bits = result.summary["memory_by_kind_bits"]
     assert bits["weights"] + bits["head_weights"] == weights * weight_bits
+    sources = {key for leaf in explain(result, "memory_bits").leaves() for key in leaf.constants}
+    assert sources == {f"price_as.{sentence.split()[1].rstrip(',')}" for sentence in sentences}
 
 
 def test_a_type_is_never_priced_silently():

@@ -120,6 +120,7 @@ def test_the_worked_example_as_a_run_beside_the_closed_form(book):
     assert total == pytest.approx(300 + lanes + (decoded + fired) * CYCLE_PJ / 1e3 + components["noc"])
     assert components["noc"] < 0.05
     assert total == pytest.approx(390, rel=0.04)
+    assert round(total) == 378
     assert book.summary["mean_power_mw"] * 1e3 == pytest.approx(39.0, rel=0.04)
     assert book.summary["interval_us"] == pytest.approx(10_000, rel=0.001)
 
