@@ -102,8 +102,7 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path):
     with pytest.raises(GraphError) as caught:
         save_graph(graph, tmp_path / "net.h5")
     assert (
-        str(caught.value)
-        == "/nodes/000001: name is ''; a native file holds texts of at least one letter, without NUL"
+        str(caught.value) == "/nodes/000001: name is ''; a native file holds texts of at least one letter, without NUL"
     )
     assert not (tmp_path / "net.h5").exists()
 
