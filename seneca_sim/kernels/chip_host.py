@@ -6,6 +6,9 @@ from typing import Any
 
 from seneca_sim.kernels import inner_kernel
 from seneca_sim.kernels.chip_core import row_granted
+from seneca_sim.kernels.chip_ideal import (
+    inject,
+)
 from seneca_sim.kernels.chip_machine import (
     buffer_at,
     emission_at,
@@ -21,8 +24,22 @@ from seneca_sim.kernels.chip_machine import (
     step_at,
     totals_of,
 )
-from seneca_sim.kernels.chip_network import CREDIT, HOST_PORT, NEVER, TOKEN, WEST, inject, release_packet
-from seneca_sim.kernels.chip_riscv import event_packet, group_at, reaches, token_packet
+from seneca_sim.kernels.chip_network import (
+    WEST,
+)
+from seneca_sim.kernels.chip_packets import (
+    CREDIT,
+    HOST_PORT,
+    NEVER,
+    TOKEN,
+    release_packet,
+)
+from seneca_sim.kernels.chip_send import (
+    event_packet,
+    group_at,
+    reaches,
+    token_packet,
+)
 from seneca_sim.kernels.chip_wheel import DECISIONS, schedule, soon
 
 __all__ = ["announce_step", "host_port", "host_receives", "release_step"]

@@ -9,7 +9,6 @@ from seneca_sim.kernels.chip_machine import (
     buffer_at,
     core_at,
     entry_at,
-    group_of,
     host_counts_at,
     link_at,
     node_at,
@@ -21,43 +20,40 @@ from seneca_sim.kernels.chip_machine import (
     totals_of,
     tree_at,
 )
-from seneca_sim.kernels.chip_wheel import DECISIONS, EFFECTS, schedule, soon
+from seneca_sim.kernels.chip_packets import (
+    ARBITRATE,
+    FREE_BUFFER,
+    HOST_PORT,
+    HOST_RECEIVES,
+    NEVER,
+    release_packet,
+    take_entry,
+    wake_core,
+)
+from seneca_sim.kernels.chip_wheel import (
+    DECISIONS,
+    EFFECTS,
+    schedule,
+    soon,
+)
 
 __all__ = [
-    "ARBITRATE",
-    "EVENTS",
-    "CREDIT",
-    "FREE_BUFFER",
-    "FREE_QUEUE",
-    "HOST_PORT",
-    "HOST_RECEIVES",
-    "RISC_V",
-    "SINK",
-    "TOKEN",
+    "EAST",
+    "LOCAL",
+    "NORTH",
+    "SOUTH",
+    "WEST",
     "arbitrate",
+    "count_flits",
+    "deliver",
+    "enter_buffer",
     "free_buffer",
-    "inject",
-    "new_packet",
-    "sink",
-    "wake_core",
+    "routes",
+    "wake_waiting",
 ]
 
-# kinds of wheel entries
-RISC_V, ARBITRATE, FREE_BUFFER, FREE_QUEUE, HOST_PORT, HOST_RECEIVES, SINK = 0, 1, 2, 3, 4, 5, 6
-# kinds of packets
-EVENTS, TOKEN, CREDIT = 0, 1, 2
-# ports of a router
 NORTH, EAST, SOUTH, WEST, LOCAL = 0, 1, 2, 3, 4
-NEVER = 1 << 60
-
-
-@inner_kernel
-def wake_core(m: int, core: int, time: int) -> None:
-    """Let a core's RISC-V look again at a cycle."""
-    unit = core_at(m, core)
-    if time < unit.wake:
-        unit.wake = time
-        schedule(m, DECISIONS, time, RISC_V, core, 0)
+"""Ports of a router."""
 
 
 @inner_kernel
@@ -67,39 +63,6 @@ def wake_port(m: int, port: int, time: int) -> None:
     if time < unit.wake:
         unit.wake = time
         schedule(m, DECISIONS, time, ARBITRATE, port, 0)
-
-
-@inner_kernel
-def new_packet(m: int, kind: int, owner: int, step: int, group: int) -> int:
-    """Take a packet from the free list; the caller fills in what its kind needs."""
-    totals = totals_of(m)
-    number = totals.free_packet
-    packet = packet_at(m, number)
-    totals.free_packet = packet.copies
-    totals.packets_used += 1
-    packet.kind = kind
-    packet.owner = owner
-    packet.step = step
-    packet.group = group
-    packet.y = 0
-    packet.x = 0
-    packet.value = 0
-    packet.count = 0
-    packet.flits = 1
-    packet.tree = group_of(m, group).tree if group >= 0 else -1
-    packet.copies = 0
-    return int(number)
-
-
-@inner_kernel
-def release_packet(m: int, number: int) -> None:
-    """Drop one copy of a packet; the last one returns it to the free list."""
-    packet = packet_at(m, number)
-    packet.copies -= 1
-    if packet.copies == 0:
-        packet.copies = totals_of(m).free_packet
-        totals_of(m).free_packet = number
-        totals_of(m).packets_used -= 1
 
 
 @inner_kernel
@@ -153,29 +116,6 @@ def enter_buffer(m: int, buffer: int, number: int, visible: int) -> None:
     unit.room -= packet.flits
     if unit.count == 1:
         make_first(m, buffer, visible)
-
-
-@inner_kernel
-def take_entry(m: int, time: int, unit: int) -> int:
-    """Take an entry from the pool, for a list that is not the wheel's."""
-    totals = totals_of(m)
-    number = totals.free_node
-    entry = entry_at(m, number)
-    totals.free_node = entry.next
-    totals.nodes_used += 1
-    entry.time = time
-    entry.unit = unit
-    entry.next = -1
-    return int(number)
-
-
-@inner_kernel
-def give_entry(m: int, number: int) -> None:
-    """Return an entry to the pool."""
-    totals = totals_of(m)
-    entry_at(m, number).next = totals.free_node
-    totals.free_node = number
-    totals.nodes_used -= 1
 
 
 @inner_kernel
@@ -330,126 +270,3 @@ def free_buffer(m: int, buffer: int, cycle: int) -> None:
         wake_waiting(m, (node + columns) * 5 + NORTH, cycle)
     else:
         wake_waiting(m, (node - 1) * 5 + EAST, cycle)
-
-
-@inner_kernel
-def hops(m: int, a: int, b: int) -> int:
-    """Return the number of links between two routers."""
-    return int(abs(node_at(m, a).x - node_at(m, b).x) + abs(node_at(m, a).y - node_at(m, b).y))
-
-
-@inner_kernel
-def walk_link(m: int, packet: Any, node: int, direction: int) -> int:
-    """Count a packet on a link of the ideal network and return the router behind it."""
-    columns = settings_of(m).columns
-    count_flits(m, packet, False)
-    port, behind = WEST, node - 1
-    if direction == 1 << NORTH:
-        port, behind = NORTH, node - columns
-    elif direction == 1 << EAST:
-        port, behind = EAST, node + 1
-    elif direction == 1 << SOUTH:
-        port, behind = SOUTH, node + columns
-    link_at(m, node * 5 + port).flits += packet.flits
-    return int(behind)
-
-
-@inner_kernel
-def wake_sink(m: int, port: int, time: int) -> None:
-    """Let a sink of the ideal network look at its queue at a cycle."""
-    unit = port_at(m, port)
-    if time < unit.wake:
-        unit.wake = time
-        schedule(m, DECISIONS, time, SINK, port, 0)
-
-
-@inner_kernel
-def offer(m: int, port_number: int, number: int, arrival: int) -> None:
-    """Queue a packet at a sink of the ideal network, in the order (arrival, source); most come last."""
-    packet = packet_at(m, number)
-    packet.copies += 1
-    port = port_at(m, port_number)
-    entry = take_entry(m, arrival, number)
-    before = port.last
-    while before >= 0:
-        other = entry_at(m, before)
-        rank = packet_at(m, other.unit).rank
-        if other.time < arrival or (other.time == arrival and rank <= packet.rank):
-            break
-        before = other.argument
-    entry_at(m, entry).argument = before
-    behind = port.requests if before < 0 else entry_at(m, before).next
-    entry_at(m, entry).next = behind
-    if before < 0:
-        port.requests = entry
-    else:
-        entry_at(m, before).next = entry
-    if behind < 0:
-        port.last = entry
-    else:
-        entry_at(m, behind).argument = entry
-    wake_sink(m, port_number, arrival)
-    soon(m, arrival)
-
-
-@inner_kernel
-def inject(m: int, number: int, node: int, port: int, cycle: int) -> None:
-    """Send a packet into the network from a core or host port; its first flit is visible at the router one cycle later."""
-    packet = packet_at(m, number)
-    flits = packet.flits
-    if packet.owner >= 0:
-        part_counts_at(m, packet.step * settings_of(m).n_parts + packet.owner).flits += flits
-    else:
-        host_counts_at(m, packet.step).flits += flits
-    if settings_of(m).mesh:
-        enter_buffer(m, node * 5 + port, number, cycle + 1)
-        soon(m, cycle + flits)
-        return
-    router = settings_of(m).router_cycles
-    if packet.tree < 0:
-        at = node
-        while at != packet.target_node:
-            direction = routes(m, packet, at)
-            at = walk_link(m, packet, at, direction)
-        arrival = cycle + 1 + router + hops(m, node, packet.target_node) * (router + 1)
-        offer(m, packet.target_node * 5 + packet.target_port, number, arrival)
-        return
-    for at in range(settings_of(m).nodes):
-        ports = tree_at(m, packet.tree * settings_of(m).nodes + at)
-        for output in range(5):
-            if ports >> output & 1:
-                if output == LOCAL or (output == WEST and node_at(m, at).host >= 0):
-                    arrival = cycle + 1 + router + hops(m, node, at) * (router + 1)
-                    offer(m, at * 5 + output, number, arrival)
-                else:
-                    walk_link(m, packet, at, 1 << output)
-
-
-@inner_kernel
-def sink(m: int, port_number: int, cycle: int) -> None:
-    """Take the next packet at a sink of the ideal network, one flit a cycle."""
-    output = port_at(m, port_number)
-    if output.wake <= cycle:
-        output.wake = NEVER
-    if output.requests < 0:
-        return
-    entry = output.requests
-    node = entry_at(m, entry)
-    if max(node.time, output.busy) > cycle:
-        wake_sink(m, port_number, max(node.time, output.busy))
-        return
-    output.requests = node.next
-    if node.next < 0:
-        output.last = -1
-    else:
-        entry_at(m, node.next).argument = -1
-    number = node.unit
-    packet = packet_at(m, number)
-    output.busy = cycle + packet.flits
-    link_at(m, (port_number // 5) * 5 + port_number % 5).flits += packet.flits
-    link_at(m, (port_number // 5) * 5 + port_number % 5).waited += cycle - node.time
-    give_entry(m, entry)
-    deliver(m, port_number // 5, port_number % 5, number, cycle)
-    release_packet(m, number)
-    if output.requests >= 0:
-        wake_sink(m, port_number, output.busy)

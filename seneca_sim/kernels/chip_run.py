@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from seneca_sim.kernels import inner_kernel, kernel
 from seneca_sim.kernels.chip_host import announce_step, host_port, host_receives, release_step
+from seneca_sim.kernels.chip_ideal import (
+    sink,
+)
 from seneca_sim.kernels.chip_machine import (
     WHEEL_SLOTS,
     core_at,
@@ -13,18 +16,21 @@ from seneca_sim.kernels.chip_machine import (
     totals_of,
 )
 from seneca_sim.kernels.chip_network import (
+    arbitrate,
+    free_buffer,
+    wake_waiting,
+)
+from seneca_sim.kernels.chip_packets import (
     ARBITRATE,
     FREE_BUFFER,
     FREE_QUEUE,
     HOST_PORT,
     RISC_V,
-    arbitrate,
-    free_buffer,
-    sink,
     wake_core,
-    wake_waiting,
 )
-from seneca_sim.kernels.chip_riscv import riscv
+from seneca_sim.kernels.chip_riscv import (
+    riscv,
+)
 from seneca_sim.kernels.chip_wheel import DECISIONS, EFFECTS, schedule
 
 __all__ = ["FULL", "MORE", "QUIET", "begin", "open_phase", "run"]

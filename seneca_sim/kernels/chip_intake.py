@@ -1,0 +1,154 @@
+"""Which packet RISC-V decodes next, and for which parts (rules: `engine/timing.md` 4 and 5.4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seneca_sim.kernels import inner_kernel
+from seneca_sim.kernels.chip_core import (
+    pass_positions,
+)
+from seneca_sim.kernels.chip_machine import (
+    core_at,
+    entry_at,
+    feed_at,
+    group_of,
+    inlet_at,
+    look,
+    packet_at,
+    part_at,
+    part_times_at,
+    settings_of,
+)
+from seneca_sim.kernels.chip_packets import (
+    CREDIT,
+    EVENTS,
+    FREE_QUEUE,
+    give_entry,
+    release_packet,
+)
+from seneca_sim.kernels.chip_wheel import (
+    EFFECTS,
+    schedule,
+)
+
+__all__ = [
+    "BLOCKED_CREDIT",
+    "BLOCKED_NETWORK",
+    "BLOCKED_ROOM",
+    "BLOCKED_SLOT",
+    "NOTHING",
+    "UNSURE",
+    "enter_part",
+    "next_feed",
+    "note_start",
+    "take_packet",
+]
+
+NOTHING, UNSURE = 0, -1
+"""Instead of the end of a job: none is possible; one may become possible by an arrival that is not known yet."""
+BLOCKED_NETWORK, BLOCKED_ROOM, BLOCKED_SLOT, BLOCKED_CREDIT = 1, 2, 4, 8
+"""What a core lacks, one bit each."""
+
+
+@inner_kernel
+def rows_are_free(m: int, packet: Any, first_feed: int, n_feeds: int) -> bool:
+    """Return whether an event packet finds free state rows in all its parts; only without row credits may it not."""
+    if settings_of(m).credits or packet.kind != EVENTS:
+        return True
+    for index in range(first_feed, first_feed + n_feeds):
+        inlet = inlet_at(m, feed_at(m, look(m, index)).inlet)
+        part = part_at(m, inlet.part)
+        lowest = part.step * part.height_neurons
+        if part.step < settings_of(m).steps:
+            lowest += look(m, part.low_row_at + part.row)
+        highest = packet.step * part.height_neurons + look(m, inlet.hi_row_at + packet.y)
+        if settings_of(m).conventional:
+            highest = (packet.step + 1) * part.height_neurons - 1
+        if highest > lowest + part.state_rows - 1:
+            return False
+    return True
+
+
+@inner_kernel
+def take_feeds(m: int, core: int, source: int, number: int) -> bool:
+    """Make a packet the current one, unless its rows are not free."""
+    unit = core_at(m, core)
+    packet = packet_at(m, number)
+    first_feed, n_feeds = 0, 1
+    if packet.kind != CREDIT:
+        group = group_of(m, packet.group)
+        first_feed, n_feeds = group.local_at, group.n_local
+        if source == 2:
+            low, high = 0, group.n_dests - 1
+            while low < high:
+                middle = (low + high) // 2
+                if look(m, group.dests_at + 3 * middle) < core:
+                    low = middle + 1
+                else:
+                    high = middle
+            first_feed = look(m, group.dests_at + 3 * low + 1)
+            n_feeds = look(m, group.dests_at + 3 * low + 2)
+    if not rows_are_free(m, packet, first_feed, n_feeds):
+        unit.blocked |= BLOCKED_CREDIT
+        return False
+    unit.source = source
+    unit.packet = number
+    unit.feed = first_feed
+    unit.feeds_left = n_feeds
+    unit.started = 0
+    unit.fresh_packet = 1
+    return True
+
+
+@inner_kernel
+def take_packet(m: int, core: int, now: int, exact: bool) -> int:
+    """Choose the next packet to decode: 1 if there is one, else NOTHING, or UNSURE if one may still arrive before a replay."""
+    unit = core_at(m, core)
+    if unit.loop_packet >= 0 and take_feeds(m, core, 1, unit.loop_packet):
+        return 1
+    if unit.queue_first < 0:
+        return UNSURE if unit.replays and not exact else NOTHING
+    entry = entry_at(m, unit.queue_first)
+    if entry.time > now:
+        unit.retry = min(unit.retry, entry.time)
+        return NOTHING
+    return 1 if take_feeds(m, core, 2, entry.unit) else NOTHING
+
+
+@inner_kernel
+def next_feed(m: int, core: int, end: int) -> None:
+    """Go on to the next part that the packet reaches; after the last one the packet leaves when the job ends."""
+    unit = core_at(m, core)
+    unit.started = 0
+    unit.feed += 1
+    unit.feeds_left -= 1
+    if unit.feeds_left > 0:
+        return
+    if unit.source == 1:
+        unit.loop_packet = -1
+    else:
+        entry = unit.queue_first
+        unit.queue_first = entry_at(m, entry).next
+        give_entry(m, entry)
+        schedule(m, EFFECTS, end, FREE_QUEUE, core, packet_at(m, unit.packet).flits)
+    release_packet(m, unit.packet)
+    unit.source = 0
+
+
+@inner_kernel
+def note_start(m: int, part: int, step: int, now: int) -> None:
+    """Note the first job for a part in a step."""
+    if part_times_at(m, step * settings_of(m).n_parts + part).start < 0:
+        part_times_at(m, step * settings_of(m).n_parts + part).start = now
+
+
+@inner_kernel
+def enter_part(m: int, feed: int, step: int, now: int, frontier: int) -> None:
+    """Move the frontier at an inlet, and note that the step has begun at its part."""
+    pass_positions(m, feed, frontier)
+    inlet = inlet_at(m, feed_at(m, feed).inlet)
+    note_start(m, inlet.part, step, now)
+    if not inlet.delayed:
+        part = part_at(m, inlet.part)
+        part.seen_step = max(part.seen_step, step + 1)

@@ -1,0 +1,106 @@
+"""Packets and list entries of the compiled chip: taking them from their pools, giving them back."""
+
+from __future__ import annotations
+
+from seneca_sim.kernels import inner_kernel
+from seneca_sim.kernels.chip_machine import (
+    core_at,
+    entry_at,
+    group_of,
+    packet_at,
+    totals_of,
+)
+from seneca_sim.kernels.chip_wheel import (
+    DECISIONS,
+    schedule,
+)
+
+__all__ = [
+    "ARBITRATE",
+    "CREDIT",
+    "EVENTS",
+    "FREE_BUFFER",
+    "FREE_QUEUE",
+    "HOST_PORT",
+    "HOST_RECEIVES",
+    "NEVER",
+    "RISC_V",
+    "SINK",
+    "TOKEN",
+    "give_entry",
+    "new_packet",
+    "release_packet",
+    "take_entry",
+    "wake_core",
+]
+
+RISC_V, ARBITRATE, FREE_BUFFER, FREE_QUEUE, HOST_PORT, HOST_RECEIVES, SINK = 0, 1, 2, 3, 4, 5, 6
+"""Kinds of entries of the wheel."""
+EVENTS, TOKEN, CREDIT = 0, 1, 2
+"""Kinds of packets."""
+NEVER = 1 << 60
+
+
+@inner_kernel
+def wake_core(m: int, core: int, time: int) -> None:
+    """Let a core's RISC-V look again at a cycle."""
+    unit = core_at(m, core)
+    if time < unit.wake:
+        unit.wake = time
+        schedule(m, DECISIONS, time, RISC_V, core, 0)
+
+
+@inner_kernel
+def new_packet(m: int, kind: int, owner: int, step: int, group: int) -> int:
+    """Take a packet from the free list; the caller fills in what its kind needs."""
+    totals = totals_of(m)
+    number = totals.free_packet
+    packet = packet_at(m, number)
+    totals.free_packet = packet.copies
+    totals.packets_used += 1
+    packet.kind = kind
+    packet.owner = owner
+    packet.step = step
+    packet.group = group
+    packet.y = 0
+    packet.x = 0
+    packet.value = 0
+    packet.count = 0
+    packet.flits = 1
+    packet.tree = group_of(m, group).tree if group >= 0 else -1
+    packet.copies = 0
+    return int(number)
+
+
+@inner_kernel
+def release_packet(m: int, number: int) -> None:
+    """Drop one copy of a packet; the last one returns it to the free list."""
+    packet = packet_at(m, number)
+    packet.copies -= 1
+    if packet.copies == 0:
+        packet.copies = totals_of(m).free_packet
+        totals_of(m).free_packet = number
+        totals_of(m).packets_used -= 1
+
+
+@inner_kernel
+def take_entry(m: int, time: int, unit: int) -> int:
+    """Take an entry from the pool, for a list that is not the wheel's."""
+    totals = totals_of(m)
+    number = totals.free_node
+    entry = entry_at(m, number)
+    totals.free_node = entry.next
+    totals.nodes_used += 1
+    entry.time = time
+    entry.unit = unit
+    entry.next = -1
+    return int(number)
+
+
+@inner_kernel
+def give_entry(m: int, number: int) -> None:
+    """Return an entry to the pool."""
+    totals = totals_of(m)
+    entry_at(m, number).next = totals.free_node
+    totals.free_node = number
+    totals.nodes_used -= 1
