@@ -31,7 +31,7 @@ def inline_kernel(function: Function) -> Function:
 
 def _compiled(function: Function, **options: Any) -> Function:
     compiled = numba.njit(nogil=True, error_model="numpy", **options)(function)
-    if not numba.config.DISABLE_JIT:
+    if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         keep(compiled, function)
     return cast("Function", compiled)
 
@@ -44,7 +44,7 @@ def inner_kernel(function: Function) -> Function:
     """
     options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": InnerCompiler}
     compiled: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
-    if not numba.config.DISABLE_JIT:
+    if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         template = compiled.get_call_template
         compiled.get_call_template = lambda given, names: template([types.unliteral(one) for one in given], names)
     return cast("Function", compiled)
