@@ -36,6 +36,7 @@ _OCTAL = re.compile(r"0o[0-7]+")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NAN = re.compile(r"\.(nan|NaN|NAN)")
 
 
@@ -249,6 +250,9 @@ class _Reader:
     def value(self, node: _Node, path: KeyPath) -> object:
         """Return the value of a node; what is wrong with it goes to the file's findings."""
         self.n_nodes += 1
+        if node.scalar is not None and _CONTROL.search(node.scalar):
+            line, column = node.place
+            raise FileFormatError(f"{self.file.label}:{line}:{column}: holds a control character; remove it")
         if self.n_nodes > NODE_LIMIT:
             raise FileFormatError(f"{self.file.label}: more than {NODE_LIMIT} values; are aliases nested in aliases?")
         if len(path) > DEPTH_LIMIT:
@@ -282,6 +286,8 @@ class _Reader:
                 text = "expected a text as key, got a group"
                 self.file.findings.append(Finding(where, ".".join(map(str, path)), text))
                 continue
+            if _CONTROL.search(key.scalar):
+                raise FileFormatError(f"{where}: the key {key.scalar!r} holds a control character; remove it")
             inner = (*path, key.scalar)
             if key.scalar in result:
                 text = f"repeated key (first at line {self.file.keys[inner][0]}); remove one"

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 __all__ = [
     "Constant",
+    "CoreCount",
     "Count",
     "Group",
     "PositiveCount",
@@ -27,6 +28,10 @@ source tells; set by the user."""
 
 LARGEST_COUNT = 10**9
 """No integer constant may be larger, so that times and counts stay within 64 bits."""
+MOST_CORES = 1 << 14
+"""No mesh is larger."""
+LARGEST_NUMBER = 1e12
+"""No other constant may be larger, and none that must be positive smaller than its inverse: products stay finite."""
 
 
 def _expected(phrase: str) -> WrapValidator:
@@ -36,8 +41,12 @@ def _expected(phrase: str) -> WrapValidator:
         try:
             return validate(value)
         except ValidationError as error:
-            too_large = error.errors()[0]["type"] == "less_than_equal" and phrase.startswith("an integer")
-            wanted = f"an integer <= {LARGEST_COUNT}" if too_large else phrase
+            first, wanted = error.errors()[0], phrase
+            if first["type"] == "less_than_equal" and not phrase.endswith("to 1"):
+                limit = first["ctx"]["le"]
+                wanted = f"an integer <= {limit}" if isinstance(limit, int) else f"a number <= {limit:g}"
+            elif isinstance(value, float) and 0 < value < 1 / LARGEST_NUMBER:
+                wanted = f"a number >= {1 / LARGEST_NUMBER:g}"
             raise PydanticCustomError("expected", "{phrase}", {"phrase": wanted}) from None
 
     return WrapValidator(check)
@@ -51,11 +60,20 @@ def _whole(value: Any) -> Any:
 PositiveCount = Annotated[
     int, Field(strict=True, gt=0, le=LARGEST_COUNT), BeforeValidator(_whole), _expected("an integer > 0")
 ]
+CoreCount = Annotated[
+    int, Field(strict=True, gt=0, le=MOST_CORES), BeforeValidator(_whole), _expected("an integer > 0")
+]
 Count = Annotated[
     int, Field(strict=True, ge=0, le=LARGEST_COUNT), BeforeValidator(_whole), _expected("an integer >= 0")
 ]
-PositiveNumber = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False), _expected("a finite number > 0")]
-Quantity = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False), _expected("a finite number >= 0")]
+PositiveNumber = Annotated[
+    float,
+    Field(strict=True, ge=1 / LARGEST_NUMBER, le=LARGEST_NUMBER, allow_inf_nan=False),
+    _expected("a finite number > 0"),
+]
+Quantity = Annotated[
+    float, Field(strict=True, ge=0, le=LARGEST_NUMBER, allow_inf_nan=False), _expected("a finite number >= 0")
+]
 Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False), _expected("a number from 0 to 1")]
 Switch = Annotated[bool, Field(strict=True), _expected("true or false")]
 

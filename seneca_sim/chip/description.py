@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from seneca_sim.chip.constant import (
     Constant,
+    CoreCount,
     Count,
     Group,
     PositiveCount,
@@ -51,7 +52,7 @@ class Network(Group):
     y_bits: Constant[PositiveCount] = Field(description="header field: row of the position [bits]")
     x_bits: Constant[PositiveCount] = Field(description="header field: column of the position [bits]")
     routing_entries: Constant[PositiveCount] = Field(description="routing table of a router [groups]")
-    max_cores: Constant[PositiveCount] = Field(description="most cores that a mapping may use [cores]")
+    max_cores: Constant[CoreCount] = Field(description="most cores that a mapping may use [cores]")
 
 
 class Flow(Group):
