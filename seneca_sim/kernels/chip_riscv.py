@@ -6,6 +6,8 @@ network (room to inject, a packet that may still arrive), it waits for the wheel
 
 from __future__ import annotations
 
+from typing import Any
+
 from seneca_sim.kernels import inner_kernel
 from seneca_sim.kernels.chip_core import (
     settle,
@@ -78,7 +80,7 @@ def next_job(m: int, core: int, now: int, exact: bool) -> int:
     end = decode(m, core, now, exact)
     if end != NOTHING:
         return end
-    if unit.outbox < 0:
+    if unit.replays and unit.outbox < 0:
         for index in range(unit.parts_at, unit.parts_at + unit.n_parts):
             end = try_replay(m, core, look(m, index), now)
             if end != NOTHING:
@@ -87,33 +89,45 @@ def next_job(m: int, core: int, now: int, exact: bool) -> int:
 
 
 @inner_kernel
+def waiting_state(unit: Any) -> int:
+    """Return why a core that found nothing to do does nothing: its place in `engine.counts.CORE_STATES`."""
+    if unit.blocked & BLOCKED_NETWORK:
+        return 1
+    if unit.blocked & BLOCKED_ROOM:
+        return 2
+    if unit.blocked & BLOCKED_SLOT:
+        return 3
+    if unit.blocked & BLOCKED_CREDIT:
+        return 4
+    return 5 if unit.unfinished > 0 or unit.record_head >= 0 else 6
+
+
+@inner_kernel
 def rest(m: int, core: int, now: int) -> None:
-    """Note why a core does nothing from now on, and when that may change by itself."""
+    """Do nothing from now on, until an arrival or the cycle in which a choice may differ by itself."""
     unit = core_at(m, core)
     unit.idle = 1
     unit.idle_since = now
-    if unit.blocked & BLOCKED_NETWORK:
-        unit.idle_state = 1
-    elif unit.blocked & BLOCKED_ROOM:
-        unit.idle_state = 2
-    elif unit.blocked & BLOCKED_SLOT:
-        unit.idle_state = 3
-    elif unit.blocked & BLOCKED_CREDIT:
-        unit.idle_state = 4
-    elif unit.unfinished > 0 or unit.record_head >= 0:
-        unit.idle_state = 5
-    else:
-        unit.idle_state = 6
+    unit.idle_state = waiting_state(unit)
     if unit.retry < NEVER:
         wake_core(m, core, unit.retry)
+
+
+@inner_kernel
+def waits_for_itself(unit: Any) -> bool:
+    """Return whether nothing from outside can end a core's waiting before `retry`: its next packet is there already."""
+    if unit.retry == NEVER or unit.blocked & BLOCKED_NETWORK or unit.replays:
+        return False
+    return bool(unit.source > 0 or unit.queue_first >= 0)
 
 
 @inner_kernel
 def riscv(m: int, core: int, cycle: int) -> None:
     """Let a core's RISC-V work from a cycle on."""
     unit = core_at(m, core)
-    if unit.wake <= cycle:
-        unit.wake = NEVER
+    if unit.wake != cycle:  # it was woken before, and saw then that this wake would be for nothing
+        return
+    unit.wake = NEVER
     if unit.job_end > cycle:
         wake_core(m, core, unit.job_end)
         return
@@ -123,10 +137,13 @@ def riscv(m: int, core: int, cycle: int) -> None:
     now = cycle
     for _ in range(RUN_AHEAD):
         end = next_job(m, core, now, now == cycle)
-        if end == NOTHING:
-            rest(m, core, now)
-            return
         if end == UNSURE:
             break
+        if end == NOTHING:
+            if not waits_for_itself(unit):
+                rest(m, core, now)
+                return
+            end = unit.job_end = unit.retry
+            state_at(m, core * 7 + waiting_state(unit)).cycles += end - now
         now = end
     wake_core(m, core, now)

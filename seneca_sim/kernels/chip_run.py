@@ -28,10 +28,8 @@ from seneca_sim.kernels.chip_packets import (
     RISC_V,
     wake_core,
 )
-from seneca_sim.kernels.chip_riscv import (
-    riscv,
-)
-from seneca_sim.kernels.chip_wheel import DECISIONS, EFFECTS, schedule
+from seneca_sim.kernels.chip_riscv import riscv
+from seneca_sim.kernels.chip_wheel import EFFECTS
 
 __all__ = ["FULL", "MORE", "QUIET", "begin", "open_phase", "run"]
 
@@ -144,7 +142,7 @@ def begin(m: int) -> None:
     """Wake every core, release the first step, and announce those whose release is known from the start."""
     settings = settings_of(m)
     for core in range(settings_of(m).n_cores):
-        schedule(m, DECISIONS, 0, RISC_V, core, 0)
+        wake_core(m, core, 0)
     if not settings.barrier:
         release_step(m, 0, 0)
         for step in range(1, settings.steps if settings.pipelined else 1):
