@@ -269,17 +269,20 @@ def run_named(network: str, arguments: dict[str, Any], output: Path | None, prog
 
 def write_mapping(arguments: dict[str, Any], output: Path, progress: Progress) -> str:
     """Map a network automatically, write the mapping file, and return what it holds in a sentence."""
-    from seneca_sim.mapping.file import save_mapping
-    from seneca_sim.report.files import check_writable
+    from seneca_sim.mapping.file import mapping_bytes
+    from seneca_sim.report.files import check_writable, write_folder
 
     request = Request(**arguments)
+    if output.exists() and not output.is_file():
+        raise RequestError(f"mapping file {str(output)!r} is no regular file; choose another name with -o")
     check_writable(output.parent)
     sources = sources_of(request)
     chip, network = chip_of(request, sources), network_of(request, sources)
     given = {"events", "activity"} & set(request.plain())
     trace = trace_of(request, sources, network, _stage(progress, "network")) if given else None
     mapping = automatic(request, network, chip, trace)
-    save_mapping(network, mapping, output, f"{network.name} on {chip.name}: {request.goal}, {mapping.n_cores} cores")
+    note = f"{network.name} on {chip.name}: {request.goal}, {mapping.n_cores} cores"
+    write_folder(output.parent, {output.name: mapping_bytes(network, mapping, output, note)})
     return f"{output}: {_mapping_sentence(network, chip, mapping)}"
 
 

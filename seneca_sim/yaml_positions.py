@@ -149,6 +149,8 @@ def read_yaml(path: Path, label: str | None = None) -> YamlFile:
     """
     name = str(path) if label is None else label
     try:
+        if not (path.is_file() or path.is_dir()) and path.exists():
+            raise FileFormatError(f"{name}: no regular file; give the path of a file")
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise FileFormatError(f"{name}: not a text file in UTF-8 (byte {error.start})") from None

@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from seneca_sim.chip import Chip
 from seneca_sim.errors import FileFormatError, MappingError
@@ -21,7 +23,7 @@ from seneca_sim.mapping.provision import provision_rows
 from seneca_sim.mapping.types import Mapping, Part
 from seneca_sim.yaml_positions import KeyPath, YamlFile, did_you_mean, read_yaml, shown
 
-__all__ = ["FORMAT", "load_mapping", "mapping_text", "network_of_mapping", "save_mapping"]
+__all__ = ["FORMAT", "load_mapping", "mapping_bytes", "mapping_text", "network_of_mapping", "save_mapping"]
 
 FORMAT = "seneca_sim/mapping/1"
 TOP_KEYS = ("format", "network", "mesh", "host_rows", "places", "layers")
@@ -53,8 +55,13 @@ def mapping_text(network: Network, mapping: Mapping, note: str = "") -> str:
 
 def save_mapping(network: Network, mapping: Mapping, path: Path, note: str = "") -> None:
     """Write a mapping: as CSV if the file's name says so (parts only, no places), else as YAML."""
+    path.write_bytes(mapping_bytes(network, mapping, path, note))
+
+
+def mapping_bytes(network: Network, mapping: Mapping, path: Path, note: str = "") -> bytes:
+    """Return the content of a mapping file of this name."""
     text = _csv_text(network, mapping) if path.suffix.lower() == ".csv" else mapping_text(network, mapping, note)
-    path.write_text(text, encoding="utf-8", newline="\n")
+    return text.encode()
 
 
 def _quoted(name: str) -> str:
@@ -97,6 +104,8 @@ def network_of_mapping(path: Path) -> str:
     FileFormatError
         If the file is no mapping, or names none.
     """
+    if path.suffix.lower() == ".csv":
+        raise FileFormatError(f"{path.name}: a CSV mapping names no network; name it with --network")
     file = _yaml_file(path)
     name = file.data.get("network") if isinstance(file.data, dict) else None
     if not isinstance(name, str):
@@ -154,6 +163,11 @@ def _completed(draft: _Draft, network: Network, chip: Chip, seed: int) -> Mappin
         mesh = max(x for x, _ in draft.places.values()) + 1, max(y for _, y in draft.places.values()) + 1
     else:
         mesh = mesh_size(chip, cores)
+    if mesh[0] * mesh[1] > chip.noc.max_cores.value:
+        raise MappingError(
+            f"the mesh of {mesh[0]} x {mesh[1]} holds more cores than chip {chip.name} may have, {chip.noc.max_cores.value}; "
+            "use a smaller mesh or raise noc.max_cores"
+        )
     ports = draft.host_rows
     if ports is None:
         ports = host_rows(sum(layer.is_input for layer in network.layers), mesh[1])
@@ -323,7 +337,7 @@ def _read_csv(path: Path, network: Network) -> _Draft:
         raise FileFormatError(f"{path.name}:1:1: expected the heading {','.join(CSV_COLUMNS)}, got {','.join(heading)}")
     names = {layer.name: number for number, layer in enumerate(network.layers)}
     draft = _Draft()
-    for line in reader:
+    for line in _lines(path, reader):
         where = f"{path.name}:{reader.line_num}:1"
         name = line["layer"]
         if "more" in line:
@@ -344,3 +358,11 @@ def _read_csv(path: Path, network: Network) -> _Draft:
             draft.findings.append(f"{where}: core: expected the number of a core, got {line['core']!r}")
         draft.parts.append(Part(names[name], core[0] if core else 0, spans[0], spans[1], spans[2], 0))
     return draft
+
+
+def _lines(path: Path, reader: csv.DictReader[str]) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a CSV file."""
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise FileFormatError(f"{path.name}:{reader.line_num + 1}:1: not CSV: {error}") from None

@@ -90,10 +90,16 @@ def _places(network: Network, chip: Chip, mapping: Mapping) -> Iterator[str]:
             f"the mapping is for a mesh of {columns} x {rows}, chip {chip.name} has {stated[0]} x {stated[1]}; "
             "map again or change noc.columns and noc.rows"
         )
-    if len(mapping.place) > chip.noc.max_cores.value:
+    limit = chip.noc.max_cores.value
+    if len(mapping.place) > limit:
         yield (
-            f"the mapping places {len(mapping.place)} cores, chip {chip.name} has at most {chip.noc.max_cores.value}; "
+            f"the mapping places {len(mapping.place)} cores, chip {chip.name} has at most {limit}; "
             "use fewer cores or raise noc.max_cores"
+        )
+    elif columns * rows > limit:
+        yield (
+            f"the mesh of {columns} x {rows} holds more cores than chip {chip.name} may have, {limit}; use a smaller mesh or raise "
+            "noc.max_cores"
         )
     taken: dict[tuple[int, int], int] = {}
     for core, (x, y) in enumerate(mapping.place):
