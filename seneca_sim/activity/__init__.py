@@ -59,7 +59,7 @@ def run_network(
 def load_activity(network: Network, path: str | Path, *, steps: int | None = None, seed: int = 0) -> Trace:
     """Return the activity that a file holds: a stored trace (`steps` must be its own), or one drawn from stated densities."""
     found = Path(path)
-    if zipfile.is_zipfile(found):
+    if found.suffix.lower() == ".npz" or zipfile.is_zipfile(found):
         trace = load_trace(found, network)
         if steps is not None and steps != trace.n_steps:
             raise RequestError(f"steps must be {trace.n_steps}, those of the trace {found.name}, not {steps}")

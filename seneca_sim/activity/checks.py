@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from seneca_sim.errors import ActivityError
@@ -68,7 +70,16 @@ def check_layer_trace(where: str, trace: LayerTrace, layer: Layer, n_steps: int)
     channels, rows, columns = layer.out_shape
     _check_order(where, "position", trace.position, trace.step_start, rows * columns)
     _check_order(where, "channel", trace.channel, trace.first_event, channels)
+    _check_range(where, "neuron_events", trace.neuron_events, prod(layer.shape))
+    _check_range(where, "saturations", trace.saturations, 1 << 53)
     _check_values(where, trace)
+
+
+def _check_range(where: str, name: str, counts: np.ndarray, most: int) -> None:
+    """Raise `ActivityError` unless counts lie between 0 and a limit."""
+    if len(counts) and not 0 <= counts.min() <= counts.max() <= most:
+        wrong = counts[(counts < 0) | (counts > most)][0]
+        raise ActivityError(f"{where}: an entry of {name} is {wrong}, expected 0 to {most}")
 
 
 def _splits(bounds: np.ndarray, total: int, least: int) -> bool:

@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from seneca_sim.activity.step_events import GrowingTrace, StepEvents
 from seneca_sim.activity.trace import Trace
 from seneca_sim.errors import ActivityError, RequestError
+from seneca_sim.events.steps import MAX_STEPS
 from seneca_sim.graph.network import Layer, Network
 from seneca_sim.graph.neurons import SigmaDelta
 from seneca_sim.yaml_positions import KeyPath, YamlFile, did_you_mean, read_yaml, shown
@@ -181,8 +182,8 @@ class _Reader:
                 ("network",), f"expected {self.network.name}, the network of this run, got {shown(data.get('network'))}"
             )
         steps = data.get("steps", 1)
-        if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-            self.refuse(("steps",), f"expected an integer >= 1, got {shown(steps)}")
+        if not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= MAX_STEPS:
+            self.refuse(("steps",), f"expected an integer from 1 to {MAX_STEPS}, got {shown(steps)}")
         clusters = self.number(data, ("clusters",), 4.0, 0.0, 1000.0)
         provenance = self.text(data, ("provenance",), None)
         names = [layer.name for layer in self.network.layers]
@@ -212,7 +213,7 @@ class _Reader:
         if not isinstance(value, str) or not value.strip():
             self.refuse(path, f"expected a text that says where the densities come from, got {shown(value)}")
             return ""
-        return value.strip()
+        return " ".join(value.split())
 
     def number(self, group: dict[str, object], path: KeyPath, default: float | None, low: float, high: float) -> float:
         """Return a number in a range."""

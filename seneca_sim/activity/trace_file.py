@@ -17,11 +17,13 @@ the file), and everything is checked against the network before use, SOPs by cou
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
 from math import prod
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,8 @@ __all__ = ["FORMAT", "load_trace", "save_trace"]
 
 FORMAT = "seneca_sim/trace/1"
 _FIELDS = ("step_start", "position", "first_event", "channel", "neuron_events", "saturations")
+_DAMAGE = (NotImplementedError, RuntimeError, TokenError, SyntaxError, struct.error)
+"""Raised for members that are encrypted, nested too deeply, or whose header is no Python literal."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -93,10 +97,12 @@ def load_trace(path: str | Path, network: Network) -> Trace:
     sops = _array(path, arrays, "sops")
     trace = Trace(layers, about["source"], sops, scores, about["description"])
     _check_sops(path, trace, network)
-    if scores is not None and (scores.dtype != np.float64 or scores.ndim != 1):
+    if scores is not None and (scores.dtype != np.float64 or scores.ndim != 1 or not scores.size):
         raise ActivityError(
-            f"{path}: class_scores must be a list of float64, not {scores.ndim}-dimensional {scores.dtype}"
+            f"{path}: class_scores must be a list of float64, not {scores.dtype} of shape {scores.shape}"
         )
+    if scores is not None and not np.isfinite(scores).all():
+        raise ActivityError(f"{path}: class_scores[{int(np.argmin(np.isfinite(scores)))}] is not a finite number")
     return trace
 
 
@@ -120,7 +126,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror}") from None
     except KeyError:
         raise FileFormatError(f"{path}: not an activity trace: trace.json is missing") from None
-    except (zipfile.BadZipFile, json.JSONDecodeError, UnicodeDecodeError, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, json.JSONDecodeError, UnicodeDecodeError, EOFError, *_DAMAGE) as error:
         raise FileFormatError(f"{path}: not an activity trace, or damaged: {error}") from None
     except ValueError as error:
         if isinstance(error, FileFormatError):
@@ -156,8 +162,8 @@ def _check_about(path: str | Path, about: Any, network: Network) -> None:
     steps = about.get("steps")
     if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
         raise FileFormatError(f"{path}: steps must be an integer >= 1, not {steps!r}")
-    if about.get("source") not in ("simulated", "synthetic") or not isinstance(about.get("description"), str):
-        raise FileFormatError(f"{path}: source must be simulated or synthetic, and description a text")
+    if about.get("source") not in ("simulated", "synthetic") or not _is_line(about.get("description")):
+        raise FileFormatError(f"{path}: source must be simulated or synthetic, and description a line of text")
     expected, found = _layers(network), about.get("layers")
     if found == expected:
         return
@@ -170,6 +176,11 @@ def _check_about(path: str | Path, about: Any, network: Network) -> None:
     raise ActivityError(
         f"{path}: the trace is of another network than {network.name}: its layer is {_shown(wrong)}, expected {_shown(right)}"
     )
+
+
+def _is_line(value: object) -> bool:
+    """Return whether a value is a text without line ends and control characters."""
+    return isinstance(value, str) and value.isprintable()
 
 
 def _shown(value: Any) -> str:

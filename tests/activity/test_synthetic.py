@@ -148,7 +148,7 @@ def test_active_positions_cluster_and_agree_between_layers(written):
             "3:13: provenance: expected a text that says where the densities come from, got ''",
         ),
         ("network: small", "network: other", "2:10: network: expected small, the network of this run, got 'other'"),
-        ("steps: 3", "steps: 0", "4:8: steps: expected an integer >= 1, got 0"),
+        ("steps: 3", "steps: 0", "4:8: steps: expected an integer from 1 to 10000000, got 0"),
         ("activity/1", "activity/9", "1:9: format: expected seneca_sim/activity/1, got 'seneca_sim/activity/9'"),
     ],
 )

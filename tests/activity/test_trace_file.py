@@ -165,7 +165,7 @@ def _set(index, value):
         (_about(lambda about: about.update(steps=True)), "steps must be an integer >= 1, not True"),
         (
             _about(lambda about: about.update(source="dreamt")),
-            "source must be simulated or synthetic, and description a text",
+            "source must be simulated or synthetic, and description a line of text",
         ),
         (_about(lambda about: about.update(steps=2)), "layer input0: step_start must have 3 entries, not 4"),
         (
@@ -191,7 +191,7 @@ def _set(index, value):
         ),
         (
             _array("class_scores", lambda a: a.astype(np.float32)),
-            "class_scores must be a list of float64, not 1-dimensional float32",
+            "class_scores must be a list of float64, not float32 of shape ({scores},)",
         ),
     ],
 )
@@ -205,6 +205,7 @@ def test_damage_is_named(tmp_path, change, message):
         "positions": len(trace.layers[0].position),
         "sops": trace.sops[0, 0],
         "sops1": trace.sops[0, 0] + 1,
+        "scores": 0 if trace.class_scores is None else len(trace.class_scores),
         "edge": next(edge.name for layer in network.layers for edge in layer.edges),
     }
     with pytest.raises((ActivityError, FileFormatError)) as error:
