@@ -122,7 +122,7 @@ class Request:
         values = dict(arguments)
         for name, value in values.items():
             if not isinstance(value, _PLAIN_TYPES[name]) or isinstance(value, bool):
-                raise RequestError(f"{where}: {name} must be {_TYPE_NAMES[_PLAIN_TYPES[name]]}, not {value!r}")
+                raise RequestError(f"{where}: {name} must be {_TYPE_NAMES[_PLAIN_TYPES[name]]}, not {value!r:.60}")
             if str(value).startswith(_OBJECT):
                 raise RequestError(
                     f"{where}: {name} was a Python object, which a run file cannot hold; save it and give its path"

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seneca_sim.errors import RequestError
+from seneca_sim.errors import FileFormatError, RequestError
 from seneca_sim.request import DEFAULT_NETWORK, Engine, Goal, Noc, Order, Overflow, Progress, Request, ResetRule
 from seneca_sim.sources import Sources, automatic, chip_of, given_mapping, network_of, sources_of, trace_of
 
@@ -260,6 +260,10 @@ def run_named(network: str, arguments: dict[str, Any], output: Path | None, prog
         check_writable(output)
     request = Request(network=network, **arguments)
     if not is_run_file(network):
+        if Path(network).suffix in (".yaml", ".yml") and Path(network).is_file():
+            raise FileFormatError(
+                f"{network}: a YAML file, but no run file: it does not begin with the line seneca_run: 1"
+            )
         return simulate_request(request, progress)
     added = [name for name in request.plain() if name != "network"]
     if added:

@@ -114,6 +114,9 @@ def write_folder(folder: Path, files: Dictionary[str, bytes]) -> None:
     """
     check_writable(folder)
     staging: Path | None = None
+    for name in files:
+        if (folder / name).exists() and not (folder / name).is_file():
+            raise _unwritable(folder, f"{name} in it is no regular file")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".seneca-", dir=folder))

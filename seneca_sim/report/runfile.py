@@ -6,6 +6,7 @@ was read, ``versions`` the packages. A hand-written run file needs only the firs
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,9 @@ def load_run_file(path: Path | str) -> RunFile:
     for number, entry in enumerate(inputs if isinstance(inputs, list) else [inputs]):
         if not isinstance(entry, dict) or set(entry) != {"argument", "path", "sha256"}:
             findings.append(file.finding(("inputs", number), "expected the keys argument, path and sha256"))
+        elif not re.fullmatch("[0-9a-f]{64}", str(entry["sha256"])):
+            wrong = f"expected 64 hexadecimal digits, got {shown(entry['sha256'])}"
+            findings.append(file.finding(("inputs", number, "sha256"), wrong))
     if findings:
         raise FileFormatError("\n".join(map(str, findings)))
     files = tuple(InputFile(**{key: str(text) for key, text in entry.items()}) for entry in inputs)
