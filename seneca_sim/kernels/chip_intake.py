@@ -71,31 +71,36 @@ def rows_are_free(m: int, packet: Any, first_feed: int, n_feeds: int) -> bool:
 
 
 @inner_kernel
+def look_up_feeds(m: int, core: int, source: int, number: int) -> None:
+    """Note a packet that may become the current one, and which feeds of the core it is for."""
+    unit, packet = core_at(m, core), packet_at(m, number)
+    unit.packet, unit.feed, unit.feeds_left = number, 0, 1
+    if packet.kind == CREDIT:
+        return
+    group = group_of(m, packet.group)
+    if source == 1:
+        unit.feed, unit.feeds_left = group.local_at, group.n_local
+        return
+    low, high = 0, group.n_dests - 1
+    while low < high:
+        middle = (low + high) // 2
+        if look(m, group.dests_at + 3 * middle) < core:
+            low = middle + 1
+        else:
+            high = middle
+    unit.feed, unit.feeds_left = look(m, group.dests_at + 3 * low + 1), look(m, group.dests_at + 3 * low + 2)
+
+
+@inner_kernel
 def take_feeds(m: int, core: int, source: int, number: int) -> bool:
     """Make a packet the current one, unless its rows are not free."""
     unit = core_at(m, core)
-    packet = packet_at(m, number)
-    first_feed, n_feeds = 0, 1
-    if packet.kind != CREDIT:
-        group = group_of(m, packet.group)
-        first_feed, n_feeds = group.local_at, group.n_local
-        if source == 2:
-            low, high = 0, group.n_dests - 1
-            while low < high:
-                middle = (low + high) // 2
-                if look(m, group.dests_at + 3 * middle) < core:
-                    low = middle + 1
-                else:
-                    high = middle
-            first_feed = look(m, group.dests_at + 3 * low + 1)
-            n_feeds = look(m, group.dests_at + 3 * low + 2)
-    if not rows_are_free(m, packet, first_feed, n_feeds):
+    if unit.packet != number:  # else it was looked up when it had to wait
+        look_up_feeds(m, core, source, number)
+    if not rows_are_free(m, packet_at(m, number), unit.feed, unit.feeds_left):
         unit.blocked |= BLOCKED_CREDIT
         return False
     unit.source = source
-    unit.packet = number
-    unit.feed = first_feed
-    unit.feeds_left = n_feeds
     unit.started = 0
     unit.fresh_packet = 1
     return True
@@ -133,6 +138,7 @@ def next_feed(m: int, core: int, end: int) -> None:
         give_entry(m, entry)
         schedule(m, EFFECTS, end, FREE_QUEUE, core, packet_at(m, unit.packet).flits)
     release_packet(m, unit.packet)
+    unit.packet = -1
     unit.source = 0
 
 

@@ -101,11 +101,12 @@ RECORD = _record("part step row column value left visible end reserve count clos
 PACKET = _record("kind owner step y x value count flits group tree target_node target_port feed copies rank")
 """kind 0 events, 1 token, 2 credit; `owner` is a part, or -1 - host port."""
 
-BUFFER = _record("head count room eligible remaining sending")
-"""An input buffer of a router (node * 5 + port); `sending`: the host port behind it is busy until this cycle."""
+BUFFER = _record("head count room eligible remaining sending feeder")
+"""An input buffer of a router (node * 5 + port), filled by the output port `feeder` of a neighbour, or by a core (port 4) or the
+host (-1); `sending`: the host port is busy until this cycle."""
 
-PORT = _record("busy last requests wake")
-"""An output port of a router (node * 5 + port)."""
+PORT = _record("busy last requests wake ahead")
+"""An output port of a router (node * 5 + port); `ahead`: the buffer that it leads to, -1 for the core (port 4) and the host."""
 
 EMISSION = _record("position value count")
 """Active position of a sender: position in the layer's map, first entry of `Machine.channel`, number of values."""

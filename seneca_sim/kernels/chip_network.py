@@ -156,19 +156,10 @@ def count_flits(m: int, packet: Any, ejected: bool) -> None:
 @inner_kernel
 def deliver(m: int, node: int, port: int, number: int, cycle: int) -> None:
     """Send a packet out of a router port, the head flit in a cycle: to the next router, the core or a host port."""
-    packet = packet_at(m, number)
-    ejected = port == LOCAL or (port == WEST and node_at(m, node).host >= 0)
-    count_flits(m, packet, ejected)
-    if not ejected:
-        columns = settings_of(m).columns
-        if port == NORTH:
-            enter_buffer(m, (node - columns) * 5 + SOUTH, number, cycle + 1)
-        elif port == EAST:
-            enter_buffer(m, (node + 1) * 5 + WEST, number, cycle + 1)
-        elif port == SOUTH:
-            enter_buffer(m, (node + columns) * 5 + NORTH, number, cycle + 1)
-        else:
-            enter_buffer(m, (node - 1) * 5 + EAST, number, cycle + 1)
+    packet, ahead = packet_at(m, number), port_at(m, node * 5 + port).ahead
+    count_flits(m, packet, ahead < 0)
+    if ahead >= 0:
+        enter_buffer(m, ahead, number, cycle + 1)
     elif port == LOCAL:
         enter_queue(m, node_at(m, node).core, number, cycle + packet.flits)
     else:
@@ -179,35 +170,28 @@ def deliver(m: int, node: int, port: int, number: int, cycle: int) -> None:
 
 
 @inner_kernel
-def room_behind(m: int, node: int, port: int) -> int:
-    """Return the free flits of the buffer that an output port leads to."""
-    columns = settings_of(m).columns
-    if port == LOCAL:
-        return int(core_at(m, node_at(m, node).core).input_room)
-    if port == NORTH:
-        return int(buffer_at(m, (node - columns) * 5 + SOUTH).room)
-    if port == EAST:
-        return int(buffer_at(m, (node + 1) * 5 + WEST).room)
-    if port == SOUTH:
-        return int(buffer_at(m, (node + columns) * 5 + NORTH).room)
-    if node_at(m, node).host >= 0:
-        return NEVER
-    return int(buffer_at(m, (node - 1) * 5 + EAST).room)
+def room_ahead(m: int, node: int, port: int) -> int:
+    """Return the free flits of what an output port leads to."""
+    ahead = port_at(m, node * 5 + port).ahead
+    if ahead >= 0:
+        return int(buffer_at(m, ahead).room)
+    return int(core_at(m, node_at(m, node).core).input_room) if port == LOCAL else NEVER
 
 
 @inner_kernel
 def arbitrate(m: int, port_number: int, cycle: int) -> None:
     """Let an output port grant one eligible packet that has room behind it, round robin."""
     output = port_at(m, port_number)
-    if output.wake <= cycle:
-        output.wake = NEVER
+    if output.wake != cycle:  # it was woken before, and saw then that this wake would be for nothing
+        return
+    output.wake = NEVER
     if output.requests == 0:
         return
     node, port = port_number // 5, port_number % 5
     if output.busy > cycle:
         wake_port(m, port_number, output.busy)
         return
-    room = room_behind(m, node, port)
+    room = room_ahead(m, node, port)
     later = NEVER
     for offset in range(1, 6):
         source = (output.last + offset) % 5
@@ -240,7 +224,7 @@ def arbitrate(m: int, port_number: int, cycle: int) -> None:
 def wake_waiting(m: int, port: int, cycle: int) -> None:
     """Let an output port arbitrate if any packet asks for it."""
     if port_at(m, port).requests != 0:
-        wake_port(m, port, cycle)
+        wake_port(m, port, max(cycle, port_at(m, port).busy))
 
 
 @inner_kernel
@@ -254,19 +238,11 @@ def free_buffer(m: int, buffer: int, cycle: int) -> None:
     unit.count -= 1
     if unit.count > 0:
         make_first(m, buffer, cycle)
-    columns = settings_of(m).columns
-    node, port = buffer // 5, buffer % 5
-    if port == LOCAL:
-        core = node_at(m, node).core
+    if unit.feeder >= 0:
+        wake_waiting(m, unit.feeder, cycle)
+    elif buffer % 5 == LOCAL:
+        core = node_at(m, buffer // 5).core
         if core_at(m, core).outbox >= 0:
             wake_core(m, core, max(cycle, core_at(m, core).job_end))
-    elif port == WEST and node_at(m, node).host >= 0:
-        schedule(m, DECISIONS, cycle, HOST_PORT, node, 0)
-    elif port == NORTH:
-        wake_waiting(m, (node - columns) * 5 + SOUTH, cycle)
-    elif port == EAST:
-        wake_waiting(m, (node + 1) * 5 + WEST, cycle)
-    elif port == SOUTH:
-        wake_waiting(m, (node + columns) * 5 + NORTH, cycle)
     else:
-        wake_waiting(m, (node - 1) * 5 + EAST, cycle)
+        schedule(m, DECISIONS, cycle, HOST_PORT, buffer // 5, 0)

@@ -121,12 +121,29 @@ def buffer_records(plan: Plan) -> NDArray[np.void]:
     """Return the records of the input buffers."""
     table = np.zeros(plan.nodes * 5, dtype=records.BUFFER)
     table["room"] = plan.timing.buffer_flits
+    ahead = buffers_ahead(plan)
+    table["feeder"] = -1
+    table["feeder"][ahead[ahead >= 0]] = np.flatnonzero(ahead >= 0)
     return table
+
+
+def buffers_ahead(plan: Plan) -> NDArray[np.int64]:
+    """Return the input buffer that each output port leads to; -1 where it leads to a core, to the host, or nowhere."""
+    node = np.arange(plan.nodes)
+    y, x = np.divmod(node, plan.columns)
+    ahead = np.full((plan.nodes, 5), -1)
+    for port, (down, right) in enumerate(((-1, 0), (0, 1), (1, 0), (0, -1))):
+        exists = (
+            (y + down >= 0) & (y + down < plan.nodes // plan.columns) & (x + right >= 0) & (x + right < plan.columns)
+        )
+        ahead[exists, port] = ((node + down * plan.columns + right) * 5 + (port + 2) % 4)[exists]
+    return ahead.ravel()
 
 
 def port_records(plan: Plan) -> NDArray[np.void]:
     """Return the records of the output ports; in the ideal network a sink's queue goes from `requests` to `last`."""
     table = np.zeros(plan.nodes * 5, dtype=records.PORT)
+    table["ahead"] = buffers_ahead(plan)
     table["last"] = LOCAL if plan.timing.noc == "mesh" else -1
     table["wake"] = NEVER
     table["requests"] = 0 if plan.timing.noc == "mesh" else -1
