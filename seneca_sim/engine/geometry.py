@@ -86,9 +86,8 @@ def last_touching(touched: list[list[int]], box: Span, windows: list[Span]) -> N
     >>> last_touching([[0], [0, 1], [1], [1]], (0, 3), [(0, 1), (1, 2)]).tolist()
     [1, 2]
     """
-    last = np.full(len(windows), -1, dtype=np.int32)
-    for position in range(*box):
-        for number, (begin, end) in enumerate(windows):
-            if any(begin <= neuron < end for neuron in touched[position]):
-                last[number] = position
-    return last
+    last = {neuron: position for position in range(*box) for neuron in touched[position]}
+    return np.array(
+        [max((last.get(neuron, -1) for neuron in range(begin, end)), default=-1) for begin, end in windows],
+        dtype=np.int32,
+    )

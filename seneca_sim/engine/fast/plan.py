@@ -218,10 +218,9 @@ def last_rows(plan: Plan, gate: int, axis: int) -> NDArray[np.int32]:
     inlet, sender = plan.inlets[feed.inlet], plan.senders[feed.sender]
     part = plan.parts[inlet.part]
     box = (sender.rows, sender.columns)[axis]
-    windows = part.windows[axis]
     if plan.timing.order == "conventional":
-        windows = [part.neurons[axis]] * len(windows)
-    return last_touching(inlet.touch[axis], box, windows)
+        return np.repeat(last_touching(inlet.touch[axis], box, [part.neurons[axis]]), len(part.windows[axis]))
+    return last_touching(inlet.touch[axis], box, part.windows[axis])
 
 
 def highest_rows(plan: Plan, feed: Feed) -> NDArray[np.int32]:
@@ -252,8 +251,11 @@ def fresh_tables(plan: Plan, part: PartPlan, axis: int) -> tuple[NDArray[np.int3
 def outputs_of(part: PartPlan, axis: int) -> list[list[int]]:
     """Return, for each neuron row or column of the part's box, the outputs (from the part's first) whose windows hold it."""
     first, end = part.neurons[axis]
-    windows = part.windows[axis]
-    return [[n for n, (a, b) in enumerate(windows) if a <= neuron < b] for neuron in range(first, end)]
+    outputs: list[list[int]] = [[] for _ in range(first, end)]
+    for output, window in enumerate(part.windows[axis]):
+        for neuron in range(*window):
+            outputs[neuron - first].append(output)
+    return outputs
 
 
 def mask_bits(plan: Plan, inlet: Inlet) -> NDArray[np.uint64] | None:
