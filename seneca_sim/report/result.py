@@ -38,37 +38,37 @@ class Result:
     @cached_property
     def layers(self) -> pd.DataFrame:
         """One row for each layer."""
-        from seneca_sim.report.tables import layers_table
+        from seneca_sim.report.tables import frame, layers_table
 
-        return layers_table(self.record, self.energy)
+        return frame(layers_table(self.record, self.energy))
 
     @cached_property
     def cores(self) -> pd.DataFrame:
         """One row for each core with a part."""
-        from seneca_sim.report.tables import cores_table
+        from seneca_sim.report.tables import cores_table, frame
 
-        return cores_table(self.record, self.energy)
+        return frame(cores_table(self.record, self.energy))
 
     @cached_property
     def links(self) -> pd.DataFrame:
         """One row for each link of the mesh."""
-        from seneca_sim.report.tables import links_table
+        from seneca_sim.report.tables import frame, links_table
 
-        return links_table(self.record)
+        return frame(links_table(self.record))
 
     @cached_property
     def steps(self) -> pd.DataFrame:
         """One row for each time step."""
-        from seneca_sim.report.tables import steps_table
+        from seneca_sim.report.tables import frame, steps_table
 
-        return steps_table(self.record, self.energy)
+        return frame(steps_table(self.record, self.energy))
 
     @cached_property
     def components(self) -> pd.DataFrame:
         """One row for each energy component."""
-        from seneca_sim.report.tables import components_table
+        from seneca_sim.report.tables import components_table, frame
 
-        return components_table(self.energy)
+        return frame(components_table(self.energy))
 
     def files(self) -> dict[str, bytes]:
         """Return the files of the result folder by name."""

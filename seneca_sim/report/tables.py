@@ -1,12 +1,12 @@
-"""The tables of a result as pandas DataFrames, in the columns that `columns.py` declares."""
+"""The tables of a result, in the columns that `columns.py` declares; `frame` makes pandas DataFrames of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from seneca_sim.engine.counts import CORE_STATES
@@ -27,7 +27,13 @@ from seneca_sim.report.record import Record
 from seneca_sim.report.sums import summed
 from seneca_sim.report.verdict import layer_loads, layer_verdicts
 
-__all__ = ["components_table", "cores_table", "layers_table", "links_table", "steps_table"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Table", "components_table", "cores_table", "frame", "layers_table", "links_table", "steps_table"]
+
+Table = dict[str, NDArray[Any]]
+"""Columns by name, all of one length."""
 
 _DTYPES = {"int": "int64", "float": "float64", "str": "object"}
 _STATE = {name: number for number, name in enumerate(CORE_STATES)}
@@ -35,9 +41,16 @@ _PORTS = ((0, -1), (1, 0), (0, 1), (-1, 0))
 """Steps in (x, y) of the router ports N, E, S, W."""
 
 
-def _table(schema: Sequence[Column], values: Dictionary[str, Sequence[object] | NDArray[np.generic]]) -> pd.DataFrame:
-    """Return values as a table in the order and types of its schema."""
-    return pd.DataFrame({column.name: np.array(values[column.name], dtype=_DTYPES[column.dtype]) for column in schema})
+def _table(schema: Sequence[Column], values: Dictionary[str, Sequence[object] | NDArray[np.generic]]) -> Table:
+    """Return values in the order and types of their schema."""
+    return {column.name: np.array(values[column.name], dtype=_DTYPES[column.dtype]) for column in schema}
+
+
+def frame(table: Table) -> pd.DataFrame:
+    """Return a table as a DataFrame."""
+    import pandas as pd
+
+    return pd.DataFrame(table)
 
 
 def _energies(pj: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -45,7 +58,7 @@ def _energies(pj: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     return {f"energy_{name}_uj": pj[:, number] / 1e6 for number, name in enumerate(COMPONENTS)}
 
 
-def layers_table(record: Record, energy: Energy) -> pd.DataFrame:
+def layers_table(record: Record, energy: Energy) -> Table:
     """Return one row for each layer."""
     layers, activity, run = record.layers, record.activity, record.run
     steps, cycles_us = record.n_steps, record.chip.clock_mhz.value
@@ -114,7 +127,7 @@ def _least(times: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isinf(least), np.nan, least)
 
 
-def cores_table(record: Record, energy: Energy) -> pd.DataFrame:
+def cores_table(record: Record, energy: Energy) -> Table:
     """Return one row for each core with a part."""
     counts, clock = record.counts, record.chip.clock_mhz.value
     core_of_part = record.core_of_part()
@@ -149,7 +162,7 @@ def _parts_text(record: Record, core: int) -> str:
     )
 
 
-def links_table(record: Record) -> pd.DataFrame:
+def links_table(record: Record) -> Table:
     """Return one row for each link of the mesh: between routers, to cores, and to the host."""
     columns, rows = record.mapping.mesh
     clock, makespan = record.chip.clock_mhz.value, max(1, record.counts.makespan)
@@ -187,7 +200,7 @@ def _link_end(record: Record, x: int, y: int, port: int, core_at: dict[tuple[int
     return f"x{to_x}y{to_y}" if 0 <= to_x < columns and 0 <= to_y < rows else None
 
 
-def steps_table(record: Record, energy: Energy) -> pd.DataFrame:
+def steps_table(record: Record, energy: Energy) -> Table:
     """Return one row for each time step."""
     clock, times = record.chip.clock_mhz.value, step_times(record)
     return _table(
@@ -209,7 +222,7 @@ def steps_table(record: Record, energy: Energy) -> pd.DataFrame:
     )
 
 
-def components_table(energy: Energy) -> pd.DataFrame:
+def components_table(energy: Energy) -> Table:
     """Return one row for each energy component."""
     total = energy.components
     return _table(

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from seneca_sim.report.columns import COMPONENTS, MEMORY_KINDS
 from seneca_sim.report.result import Result
+from seneca_sim.report.tables import layers_table
 from seneca_sim.units import with_prefix
 
 __all__ = ["print_summary", "summary_view"]
@@ -110,7 +111,8 @@ def _layers(result: Result) -> Table:
     for name in ("events", "density", "SOPs", "cores", "memory", "energy", "busy"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("bound by", no_wrap=True)
-    for row in result.layers.to_dict("records"):
+    layers = layers_table(result.record, result.energy)
+    for row in (dict(zip(layers, values, strict=True)) for values in zip(*layers.values(), strict=True)):
         table.add_row(
             Text(row["layer"]),
             f"{row['events']:,}",
