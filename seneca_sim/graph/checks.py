@@ -16,6 +16,7 @@ from seneca_sim.graph.nodes import AvgPool2d, BatchNorm2d, Conv2d, Dense, Input,
 __all__ = ["check_layer", "check_node", "check_numbers"]
 
 _MAX_SIDE = 1 << 20
+_MOST_SPIKES = (1 << 31) - 1
 _LARGEST = 1e30
 """Largest magnitude of a constant: products and sums of such numbers stay within FP32."""
 
@@ -167,8 +168,8 @@ def _check_neuron(where: str, neuron: Neuron) -> None:
                 f"{where}: {name} must lie between 0 and 1 in every channel; check time constant and time step"
             )
     if isinstance(neuron, If | Lif | CubaLif):
-        if neuron.max_spikes < 1:
-            raise GraphError(f"{where}: max_spikes is {neuron.max_spikes}, expected at least 1")
+        if not 1 <= neuron.max_spikes <= _MOST_SPIKES:
+            raise GraphError(f"{where}: max_spikes is {neuron.max_spikes}, expected 1 to {_MOST_SPIKES}")
         lowest = float(np.min(neuron.threshold))
         if lowest < 0 or (lowest == 0 and neuron.max_spikes > 1):
             raise GraphError(

@@ -21,6 +21,8 @@ __all__ = ["SafeGroup", "open_hdf5"]
 
 MAX_BYTES = 1 << 30
 """Largest array that is read [bytes]."""
+MAX_TEXT = 10_000
+"""Longest text that is read [bytes or letters]."""
 MAX_ENTRIES = 100_000
 """Largest number of entries in a group, and of texts in a list."""
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -209,6 +211,10 @@ class SafeGroup:
         return entry.dtype.kind == "S" or h5py.check_string_dtype(entry.dtype) is not None
 
     def _decoded(self, name: str, value: Any) -> str:
+        if len(value) > MAX_TEXT:
+            raise FileFormatError(
+                f"{self.where}: {name!r} holds a text of {len(value)} letters, at most {MAX_TEXT} are read"
+            )
         try:
             return value.decode() if isinstance(value, bytes) else str(value)
         except UnicodeDecodeError:

@@ -35,6 +35,8 @@ __all__ = ["NirOptions", "read_nir"]
 
 DEFAULT_DT_US = 100.0
 """Time step where neither the user nor the constants state one: 1e-4 s, of the NIR paper's tasks."""
+DEPTH_LIMIT = 50
+"""Graphs within graphs; deeper files are refused."""
 DEFAULT_SLICE_US = 1000.0
 """Time step of graphs without time constants, where it decides the slicing of recordings only."""
 
@@ -100,8 +102,10 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def _collect(group: SafeGroup, prefix: str, content: _Content) -> tuple[list[str], list[str]]:
+def _collect(group: SafeGroup, prefix: str, content: _Content, depth: int = 0) -> tuple[list[str], list[str]]:
     """Gather the nodes and edges of a graph and of the graphs within; return the names of its inputs and outputs."""
+    if depth > DEPTH_LIMIT:
+        raise FileFormatError(f"{group.path}: graphs are nested more than {DEPTH_LIMIT} deep; export the network flat")
     if (kind := group.text("type")) != "NIRGraph":
         raise FileFormatError(f"{group.where}: the type is {kind!r}, expected 'NIRGraph'")
     nodes = group.child("nodes")
@@ -111,7 +115,7 @@ def _collect(group: SafeGroup, prefix: str, content: _Content) -> tuple[list[str
         node, full = nodes.child(name), prefix + name
         kind = node.text("type")
         if kind == "NIRGraph":
-            nested[name] = _collect(node, f"{full}.", content)
+            nested[name] = _collect(node, f"{full}.", content, depth + 1)
             continue
         if full in content.nodes:
             raise GraphError(
@@ -203,6 +207,10 @@ def _time_step(content: _Content, options: NirOptions) -> tuple[float, list[str]
         if node.kind in ("LI", "LIF", "CubaLI", "CubaLIF"):
             for tau, gain in pairs:
                 gains = node.floats(gain) if gain in node.fields else np.ones(1)
+                if gains.size > 1 and gains.shape != node.array(tau).shape:
+                    raise GraphError(
+                        f"{node.where}: {tau} has shape {node.array(tau).shape} and {gain} {gains.shape}; export the network again"
+                    )
                 plain |= bool(np.any(gains == 1) or np.any(gains <= 0))
                 ratios.append((node.floats(tau) / np.where(gains == 0, 1, gains)).reshape(-1))
     if not ratios:

@@ -44,8 +44,12 @@ class RawNode:
         return value
 
     def floats(self, name: str) -> NDArray[np.float64]:
-        """Return a field's array as floats."""
-        return self.array(name).astype(np.float64)
+        """Return a field's array as floats, all of them finite."""
+        values = self.array(name).astype(np.float64)
+        if not np.isfinite(values).all():
+            wrong = values[~np.isfinite(values)].flat[0]
+            raise GraphError(f"{self.where}: {name} holds {wrong}, expected finite numbers; export the network again")
+        return values
 
     def integers(self, name: str) -> tuple[int, ...]:
         """Return a field as a flat tuple of integers."""
@@ -57,6 +61,10 @@ class RawNode:
     def pair(self, name: str) -> tuple[int, int]:
         """Return a field as (rows, columns)."""
         values = self.integers(name)
+        if len(values) > 2:
+            raise FileFormatError(
+                f"{self.where}: {name} holds {list(values)}, expected one integer, or two (rows, columns)"
+            )
         return values[0], values[-1]
 
 
@@ -79,6 +87,10 @@ class Discretisation:
     def leak(self, node: RawNode, name: str = "tau") -> NDArray[np.float64]:
         """Return dt / tau, refusing time constants shorter than the step."""
         tau = node.floats(name)
+        if np.any(tau <= 0):
+            raise GraphError(
+                f"{node.where}: {name} is {tau.min():.6g} s, expected a positive time constant; export the network again"
+            )
         if not np.all(tau >= self.dt_s * (1 - 1e-9)):
             raise GraphError(
                 f"{node.where}: {name} is {tau.min() * 1e6:.6g} us, shorter than the time step of {self.dt_us:.6g} us; choose "
@@ -148,6 +160,10 @@ def _pool(node: RawNode, _: Discretisation) -> Node:
 def _flatten(node: RawNode, _: Discretisation) -> Node:
     start, end = node.integers("start_dim")[0], node.integers("end_dim")[0]
     axes = len(node.array("input_type").reshape(-1)) if "input_type" in node.fields else 3
+    if not (-axes <= start < axes and -axes <= end < axes):
+        raise GraphError(
+            f"{node.where}: start_dim {start} and end_dim {end} are not both axes of {axes}; export the network again"
+        )
     first, last = start % axes, end % axes
     if first == last:
         return Add()

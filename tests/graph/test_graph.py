@@ -130,7 +130,7 @@ BROKEN = {
         [Lif(1.5)],
         "net: n0: decay must lie between 0 and 1 in every channel; check time constant and time step",
     ),
-    "spikes": ([If(max_spikes=0)], "net: n0: max_spikes is 0, expected at least 1"),
+    "spikes": ([If(max_spikes=0)], "net: n0: max_spikes is 0, expected 1 to 2147483647"),
     "threshold": (
         [If(-1.0)],
         "net: n0: the threshold is -1.0 in some channel, where the neuron fires without end; make it positive",
