@@ -6,12 +6,15 @@ be served, 130 interrupted.
 
 from __future__ import annotations
 
+import errno
+import io
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from seneca_sim.cli import mappings, questions, runs
+from seneca_sim.cli.interrupt import interruptible
 from seneca_sim.errors import SenecaError
 
 __all__ = ["app", "main"]
@@ -47,15 +50,27 @@ def _options(
 
 def main() -> None:
     """Run the command line; errors that the user can mend end with one message and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # letters that a terminal lacks are no reason to stop
     try:
-        app()
+        with interruptible():
+            app()
     except SenecaError as error:
-        sys.stderr.write(f"seneca-sim: {error}\n")
-        sys.exit(2)
+        _fail(str(error))
     except MemoryError as error:
         reason = f" ({error})" if str(error) else ""
-        sys.stderr.write(f"seneca-sim: not enough memory{reason}; run fewer steps or a smaller network\n")
-        sys.exit(2)
+        _fail(f"not enough memory{reason}; run fewer steps or a smaller network")
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        _fail(f"the output cannot be written: {error.strerror}")
+
+
+def _fail(message: str) -> NoReturn:
+    """Say on stderr, if there is one, what is wrong, and leave with exit code 2."""
+    typer.echo(f"seneca-sim: {message}", err=True)
+    sys.exit(2)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from seneca_sim.cli.interrupt import raise_if_interrupted
 from seneca_sim.request import Progress
 
 __all__ = ["live_progress"]
@@ -29,6 +30,7 @@ def live_progress() -> Iterator[Progress]:
     began = time.monotonic()
 
     def show(stage: str, done: float, total: float) -> None:
+        raise_if_interrupted()
         if time.monotonic() - began < _PATIENCE_S or bars.disable:
             return
         bars.start()
