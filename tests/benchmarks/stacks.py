@@ -94,7 +94,7 @@ def stack_of(
     mesh = side, -(-len(parts) // side)
     mapping = Mapping("stack", tuple(parts), mesh, tuple((core % side, core // side) for core in range(len(parts))))
     rng = np.random.default_rng(1)
-    traces = tuple(_random_trace(rng, layer.out_shape, steps, density) for layer in layers)
+    traces = tuple(random_trace(rng, layer.out_shape, steps, density) for layer in layers)
     costs = Costs(
         tuple(LayerCosts(8, 5, 0, 1, "always", 16) for _ in layers), tuple(EdgeCosts(8, 5) for _ in layers[1:])
     )
@@ -102,7 +102,7 @@ def stack_of(
     return Stack(Network("stack", tuple(layers)), mapping, trace, timing, costs)
 
 
-def _random_trace(rng: np.random.Generator, shape: tuple[int, int, int], steps: int, density: float) -> LayerTrace:
+def random_trace(rng: np.random.Generator, shape: tuple[int, int, int], steps: int, density: float) -> LayerTrace:
     channels, rows, columns = shape
     active = rng.random((steps, rows * columns, channels), dtype=np.float32) < density
     step, position, channel = np.nonzero(active)
