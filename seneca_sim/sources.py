@@ -38,7 +38,7 @@ class Sources:
 
 
 def sources_of(request: Request, beside: Path | None = None) -> Sources:
-    """Locate and hash the inputs of a request; relative paths start here or, failing that, in the folder `beside`."""
+    """Locate and hash the inputs of a request; relative paths start here or, failing that, in or above the folder `beside`."""
     from seneca_sim.chip import load_chip
 
     paths: dict[str, Path] = {}
@@ -74,9 +74,12 @@ def _located(argument: str, value: str, beside: Path | None) -> Path:
 
 
 def _beside(path: Path, folder: Path | None) -> Path:
-    """Return a relative path as seen from a folder if it is not there as seen from here."""
-    there = path if folder is None or path.is_absolute() else folder / path
-    return there if there.exists() and not path.exists() else path
+    """Return a relative path as seen from a folder, or from one above it, if it is not there as seen from here."""
+    is_name = not path.suffix and len(path.parts) == 1
+    if folder is None or path.is_absolute() or is_name or path.exists():
+        return path
+    folder = folder.resolve()
+    return next((base / path for base in (folder, *folder.parents) if (base / path).is_file()), path)
 
 
 def _network_file(name: str) -> Path:
