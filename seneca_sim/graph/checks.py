@@ -73,12 +73,12 @@ def check_layer(where: str, layer: Layer) -> None:
     for edge in layer.edges:
         scale = 1.0 if edge.scale is None else _magnitude(edge.scale)
         largest = scale if edge.weight is None else scale * _magnitude(edge.weight)
-        if not largest <= _LARGEST:
+        if not largest <= 1.001 * _LARGEST:
             raise GraphError(
                 f"{where}: with all factors folded in, weights of {edge.name} reach {largest:g}, expected at most {_LARGEST:g}; "
                 "check scales and the variances of batch normalisation"
             )
-    if layer.bias is not None and not _magnitude(layer.bias) <= _LARGEST:
+    if layer.bias is not None and not _magnitude(layer.bias) <= 1.001 * _LARGEST:
         raise GraphError(
             f"{where}: with all factors folded in, the bias reaches {_magnitude(layer.bias):g}, expected at most {_LARGEST:g}; "
             "check scales and the variances of batch normalisation"

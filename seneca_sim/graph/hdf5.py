@@ -194,7 +194,7 @@ class SafeGroup:
         if shape == () and dtype.kind in "iuf":
             value: int | float = self.group.attrs[name].item()
             return value
-        if len(shape) == 1 and shape[0] <= 16 and dtype.kind in "iu":
+        if shape is not None and len(shape) == 1 and shape[0] <= 16 and dtype.kind in "iu":
             return tuple(int(number) for number in self.group.attrs[name])
         raise FileFormatError(
             f"{self.where}: the attribute {name!r} has type {dtype} and shape {shape}, expected a number or a text of fixed length"
