@@ -2,6 +2,7 @@
 
 import shutil
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -46,7 +47,7 @@ def nir_file():
         graph = file.create_group("node")
         graph["type"] = b"NIRGraph"
         names = list(nodes)
-        graph["edges"] = np.array([[a.encode(), b.encode()] for a, b in zip(names, names[1:], strict=False)])
+        graph["edges"] = np.array([[a.encode(), b.encode()] for a, b in pairwise(names)])
         for name, fields in nodes.items():
             for key, value in fields.items():
                 graph[f"nodes/{name}/{key}"] = value
