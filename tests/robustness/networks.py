@@ -19,7 +19,9 @@ CONV, LIF, FLATTEN, DENSE = "000001", "000002", "000003", "000004"
 def native_file():
     """Return the path of a sound native file: two maps of 6x6 in, four out."""
     net = GraphBuilder("net", dt_us=1000.0)
-    net.add("events", Input((2, 6, 6))).add("conv", Conv2d(np.ones((4, 2, 3, 3), np.int8), scale=0.25)).add("lif", Lif(0.5))
+    net.add("events", Input((2, 6, 6))).add("conv", Conv2d(np.ones((4, 2, 3, 3), np.int8), scale=0.25)).add(
+        "lif", Lif(0.5)
+    )
     net.add("flatten", Flatten()).add("dense", Dense(np.ones((3, 64), np.int8), scale=0.25)).add("classes", Lif(0.5))
     path = Path(mkdtemp()) / "net.h5"
     save_graph(net.add("output", Output()).graph(), path)
