@@ -17,34 +17,38 @@ from seneca_sim.kernels.compiler import InnerCompiler
 __all__ = ["inline_kernel", "inner_kernel", "kernel"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_RULES: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
 def kernel(function: Function) -> Function:
     """Compile a function on its first call; it releases the interpreter lock and follows numpy's division rules."""
-    return _compiled(function)
+    return _kept(function, numba.njit(**_RULES)(function))
 
 
 def inline_kernel(function: Function) -> Function:
     """Compile a function like `kernel` and let the compiler merge it into every caller: for small steps of a hot loop."""
-    return _compiled(function, forceinline=True)
-
-
-def _compiled(function: Function, **options: Any) -> Function:
-    compiled = numba.njit(nogil=True, error_model="numpy", **options)(function)
-    if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-        keep(compiled, function)
-    return cast("Function", compiled)
+    return _kept(function, numba.njit(**_RULES, forceinline=True)(function))
 
 
 def inner_kernel(function: Function) -> Function:
     """Compile a function like `kernel`, but for calls from kernels only: Python cannot call it, and it compiles faster.
 
-    It becomes part of the kernels that reach it, is optimised with them and kept with them. Constants in calls are integers
-    like others: each would otherwise give code of its own.
+    It becomes part of the kernels that reach it, is optimised with them and kept with them.
     """
     options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": InnerCompiler}
-    compiled: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
-    if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+    return _without_literals(function, numba.njit(**_RULES, **options)(function))
+
+
+def _kept(function: Function, compiled: Any) -> Function:
+    """Return a compiled function that is kept between runs; with NUMBA_DISABLE_JIT it is the function itself."""
+    if compiled is not function:
+        keep(compiled, function)
+    return _without_literals(function, compiled)
+
+
+def _without_literals(function: Function, compiled: Any) -> Function:
+    """Return a compiled function to which constants are numbers like others: each would otherwise give code of its own."""
+    if compiled is not function:
         template = compiled.get_call_template
         compiled.get_call_template = lambda given, names: template([types.unliteral(one) for one in given], names)
     return cast("Function", compiled)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seneca_sim.kernels import inline_kernel, kernel
+from seneca_sim.kernels import inline_kernel, inner_kernel, kernel
 from seneca_sim.kernels.arithmetic import Float32, Limits
 from seneca_sim.kernels.integrate import Sums, Values, Weights, integrate, integrate_bfloat, integrate_limited
 from seneca_sim.kernels.landing import NOWHERE, Geometry, Int32, Int64, Offsets, landings
@@ -18,7 +18,7 @@ from seneca_sim.kernels.landing import NOWHERE, Geometry, Int32, Int64, Offsets,
 __all__ = ["scatter", "scatter_bfloat", "scatter_limited"]
 
 
-@kernel
+@inner_kernel
 def _row_events(position: Int32, first_event: Int64, columns: int) -> int:
     """Return the largest number of events of a source row."""
     most, start = 0, 0
@@ -29,7 +29,7 @@ def _row_events(position: Int32, first_event: Int64, columns: int) -> int:
     return most
 
 
-@kernel
+@inner_kernel
 def _prepare(
     position: Int32,
     first_event: Int64,
