@@ -1,0 +1,216 @@
+"""Recordings that are broken, or of another sensor than the network's, are refused with one sentence."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.robustness.recordings import Trap, archive, content, dat
+
+CASES = [
+    (
+        "csv empty",
+        ".csv",
+        content(""),
+        "broken.csv: the file holds no lines; expected a header t,x,y,p and one event a line",
+    ),
+    (
+        "csv without events",
+        ".csv",
+        content("t,x,y,p\n"),
+        "broken.csv: no event at or after 0 us; state the number of steps or an earlier start_us",
+    ),
+    (
+        "csv prose",
+        ".csv",
+        content("hello world\n"),
+        "broken.csv: line 1: the header lacks t, x, y, p; expected the column names t, x, y, p",
+    ),
+    (
+        "csv words",
+        ".csv",
+        content("t,x,y,p\n0,a,0,1\n"),
+        "broken.csv: line 2: expected integers of 64 bits separated by commas, got '0,a,0,1'",
+    ),
+    (
+        "csv fractions",
+        ".csv",
+        content("t,x,y,p\n0,1.5,0,1\n"),
+        "broken.csv: line 2: expected integers of 64 bits separated by commas, got '0,1.5,0,1'",
+    ),
+    (
+        "csv cut",
+        ".csv",
+        content("t,x,y,p\n0,1\n"),
+        "broken.csv: line 2: expected 4 columns, got 2; is the file truncated?",
+    ),
+    (
+        "csv negative",
+        ".csv",
+        content("t,x,y,p\n0,-1,0,1\n"),
+        (
+            "broken.csv: event 0 at x = -1, y = 0 leaves the sensor of 1x1 pixels; the file is damaged or its "
+            "stated size is wrong"
+        ),
+    ),
+    (
+        "csv beyond 64 bits",
+        ".csv",
+        content("t,x,y,p\n99999999999999999999,1,0,1\n"),
+        ("broken.csv: line 2: expected integers of 64 bits separated by commas, got '99999999999999999999,1,0,1'"),
+    ),
+    (
+        "csv long line",
+        ".csv",
+        content("t,x,y,p\n" + "9" * 5000 + ",1,0,1\n"),
+        (
+            "broken.csv: line 2: expected integers of 64 bits separated by commas, got "
+            "'999999999999999999999999999999999999999999999999999999999999'"
+        ),
+    ),
+    (
+        "csv column twice",
+        ".csv",
+        content("t,t,x,y,p\n0,0,0,0,1\n"),
+        "broken.csv: line 1: the header names t more than once; keep one column of each",
+    ),
+    (
+        "csv semicolons",
+        ".csv",
+        content("t;x;y;p\n0;0;0;1\n"),
+        "broken.csv: line 1: the header lacks t, x, y, p; expected the column names t, x, y, p",
+    ),
+    ("csv binary", ".csv", content(b"\xff\xfe\x00"), "broken.csv: byte 0: not UTF-8 text; is this a CSV file?"),
+    ("csv pickle", ".csv", content(pickle.dumps(Trap())), "broken.csv: byte 0: not UTF-8 text; is this a CSV file?"),
+    (
+        "csv sensor",
+        ".csv",
+        content("# sensor 0x0\nt,x,y,p\n0,0,0,1\n"),
+        "broken.csv: the sensor must be at least 1x1 pixels, not 0x0",
+    ),
+    (
+        "csv long sensor",
+        ".csv",
+        content("# sensor " + "9" * 5000 + "x1\nt,x,y,p\n0,0,0,1\n"),
+        (
+            "broken.csv: line 1: expected integers of 64 bits, got '# sensor "
+            "999999999999999999999999999999999999999999999999999'"
+        ),
+    ),
+    ("bin empty", ".bin", content(b""), "broken.bin: byte 0: the file is empty; a recording has 5 bytes an event"),
+    (
+        "bin cut",
+        ".bin",
+        content(b"abc"),
+        (
+            "broken.bin: byte 0: the file ends inside event 0, after 3 of its 5 bytes; it is truncated or not in "
+            "the N-MNIST format"
+        ),
+    ),
+    (
+        "bs2 cut",
+        ".bs2",
+        content(bytes(11)),
+        (
+            "broken.bs2: byte 10: the file ends inside event 2, after 1 of its 5 bytes; it is truncated or not "
+            "in the N-MNIST format"
+        ),
+    ),
+    (
+        "bin of another sensor",
+        ".bin",
+        content(bytes([200, 10, 0, 0, 0])),
+        (
+            "broken.bin: event 0 (byte 0) at x = 200, y = 10 lies outside the network's input of 20x20 pixels "
+            "(width x height); crop or pool the recording, swap_xy if its axes are exchanged, or give one from a "
+            "sensor of that size"
+        ),
+    ),
+    (
+        "dat empty",
+        ".dat",
+        content(b""),
+        "broken.dat: byte 0: expected the event type and size, but the file ends; it is truncated",
+    ),
+    (
+        "dat header cut",
+        ".dat",
+        content(b"% Width 20"),
+        "broken.dat: byte 0: the header line has no end; the file is truncated",
+    ),
+    (
+        "dat of other events",
+        ".dat",
+        content(b"% Width 20\n\x09\x08" + bytes(8)),
+        (
+            "broken.dat: byte 11: expected event type 0 or 12 of 8 bytes, got type 9 of 8 bytes; only 2D and CD "
+            "events are read"
+        ),
+    ),
+    (
+        "dat cut",
+        ".dat",
+        dat(0, 0, 0),
+        "broken.dat: byte 33: the file ends inside event 1, after 4 of its 8 bytes; it is truncated",
+    ),
+    (
+        "dat off the sensor",
+        ".dat",
+        dat(0, 100),
+        (
+            "broken.dat: event 0 (byte 25) at x = 100, y = 0 leaves the sensor of 20x20 pixels; the file is "
+            "damaged or its stated size is wrong"
+        ),
+    ),
+    ("dat width 0", ".dat", dat(0, 0, width=b"0"), "broken.dat: the sensor must be at least 1x1 pixels, not 0x20"),
+    (
+        "unknown suffix",
+        ".xyz",
+        content(b"x"),
+        "broken.xyz: no reader for recordings with the suffix '.xyz'; known are .bin, .bs2, .csv, .dat, .npz",
+    ),
+]
+
+
+def command(case):
+    """Write the file of a case, and return the command that meets it."""
+    path = Path(f"broken{case[1]}")
+    case[2](path)
+    return "run", "digits-lif", "--events", path
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])
+def test_broken_recordings_are_refused(refused, case):
+    refused(case[-1], *command(case))
+    assert not Path("trapped").exists()
+
+
+@pytest.mark.parametrize("name", ["sound.npz", "sound.NPZ", "bom.csv"])
+def test_sound_files_are_read(seneca_sim, tmp_path, name):
+    if name == "bom.csv":
+        (tmp_path / name).write_text("\ufefft,x,y,p\n0,0,0,1\n", "utf-8")
+    else:
+        archive()(tmp_path / "sound.npz")
+        (tmp_path / "sound.npz").rename(tmp_path / name)
+    assert seneca_sim("events", tmp_path / name).code == 0
+
+
+def test_a_folder_is_no_recording(refused, tmp_path):
+    (tmp_path / "recording.npz").mkdir()
+    refused("events: 'recording.npz' is a folder; give the path of a file", "run", "--events", "recording.npz")
+
+
+def test_frames_are_asked_for_where_frames_are_needed(refused, tmp_path):
+    from seneca_sim.graph import Conv2d, GraphBuilder, Input, Output, Relu, save_graph
+    from seneca_sim.graph.network import InputContract
+
+    net = GraphBuilder("still", input_contract=InputContract("frame")).add("image", Input((2, 20, 20)))
+    save_graph(
+        net.add("conv", Conv2d(np.ones((1, 2, 1, 1), np.int8))).add("relu", Relu()).add("output", Output()).graph(),
+        "n.h5",
+    )
+    refused(
+        "digits-3.npz: still expects frames, not events; give an .npz file with the key frames (T x channels x rows x columns)",
+        *("run", "n.h5", "--events", "digits"),
+    )
