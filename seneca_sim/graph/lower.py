@@ -177,8 +177,12 @@ class _Lowering:
                 return self.max_pool(name, node, wire, form.shape)
             case BatchNorm2d() | Affine():
                 return self.scaled(name, node, wire)
-            case _:
+            case _ if isinstance(node, Neuron):
                 return self.fired(name, node, wire, form.map)
+            case _:
+                raise GraphError(
+                    f"{self.where(name)}: {type(node).__name__} has no lowering; write it with other nodes"
+                )
 
     def fired(self, name: str, neuron: Neuron, wire: Wire, map_: Shape | None) -> Wire:
         """Return what a neuron sends; its layer takes the wire as edges and bias."""

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seneca_sim.graph.neurons import Neuron
+from seneca_sim.graph.neurons import Neuron, sum_names
 
 __all__ = ["Edge", "InputContract", "Layer", "MaxPool", "Network", "NumberType", "Precision"]
 
@@ -47,8 +47,10 @@ class Edge:
 
     The value that arrives at neuron (o, oy, ox) is
     ``scale[o] * sum_i,ky,kx weight[o, i, ky, kx] * x[i, oy*sy - py + ky*dy, ox*sx - px + kx*dx]``, where x is the source's
-    map after summing windows of `pool` (ph, pw). An `add` edge has no weights: it adds source channel c to channel
-    c + `target_offset`.
+    map after summing windows of `pool` (ph, pw) and inserting `upsample` - 1 zeros between neighbours (a transposed
+    convolution). An `add` edge has no weights: it adds source channel c to channel c + `target_offset`, each value at the
+    `upsample` neurons (rows, columns) that it stands for (nearest upsampling; its kernel of ones is `upsample`, its padding
+    `upsample` - 1). Neurons with several sums: see `first_sum` and `sums`.
     """
 
     name: str
@@ -56,7 +58,10 @@ class Edge:
     """Index of the source layer in `Network.layers`."""
     kind: Literal["conv", "dense", "add"]
     weight: NDArray[np.generic] | None
-    """(out, in / groups, kernel rows, kernel columns), int8, int32 or float32; masked weights are zero. None for `add`."""
+    """(out, in / groups, kernel rows, kernel columns), int8, int32 or float32; masked weights are zero. None for `add`.
+
+    out is `sums` x channels of the layer, sum after sum.
+    """
     scale: NDArray[np.float32] | None = None
     """(out,) or (1,) factor of the sum; None is 1."""
     stride: tuple[int, int] = (1, 1)
@@ -70,11 +75,20 @@ class Edge:
     target_offset: int = 0
     mask: NDArray[np.bool_] | None = None
     """Shape of `weight`; False where training fixed a weight to zero. None: no weight is masked."""
+    upsample: tuple[int, int] = (1, 1)
+    """Zeros inserted between neighbours, plus one; for an `add` edge the neurons that one value goes to."""
+    first_sum: int = 0
+    """The first of the neuron's sums (`neurons.sum_names`) that the edge feeds."""
+    sums: int = 1
+    """How many consecutive sums it feeds; `groups` is 1 if there are several."""
+    broadcast: bool = False
+    """The source has one position, and its value counts for every position of the layer: the sum is kept once per channel,
+    integrated once, and every output position waits for it. `add` edges, or convolutions 1 x 1."""
 
     @property
     def kernel(self) -> tuple[int, int]:
-        """Rows and columns of the kernel; (1, 1) for an `add` edge."""
-        return (1, 1) if self.weight is None else (self.weight.shape[2], self.weight.shape[3])
+        """Rows and columns of the kernel; of an `add` edge `upsample`."""
+        return self.upsample if self.weight is None else (self.weight.shape[2], self.weight.shape[3])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,17 +101,28 @@ class Layer:
     """(channels, rows, columns) of the neurons."""
     edges: tuple[Edge, ...] = ()
     bias: NDArray[np.float32] | NDArray[np.int64] | None = None
-    """(channels,), added to every sum (in the unit of the neuron's state); None is zero."""
+    """(channels,), added to every sum (in the unit of the neuron's state); None is zero. Neurons with several sums:
+    (sums x channels,), sum after sum."""
     pool: MaxPool | None = None
     precision: Precision = field(default_factory=Precision)
     is_output: bool = False
     is_head: bool = False
     """Weights of a detection or classification head, which published memory figures leave out."""
+    delay: int = 0
+    """The sums of step t act on the neurons in step t + delay (delays of axons or synapses); 0 before."""
+    reset_every: int = 0
+    """States return to their initial values before the steps reset_first, reset_first + reset_every, ...; 0: never."""
+    reset_first: int = 0
 
     @property
     def is_input(self) -> bool:
         """Whether the host sends this layer's events."""
         return self.neuron is None
+
+    @property
+    def sums(self) -> int:
+        """Number of sums that each neuron gathers."""
+        return len(sum_names(self.neuron))
 
     @property
     def out_shape(self) -> tuple[int, int, int]:
@@ -132,3 +157,6 @@ class Network:
     input_contract: InputContract = field(default_factory=InputContract)
     assumptions: tuple[str, ...] = ()
     """Sentences about what had to be assumed when the file was read (reset rule, time step, ...)."""
+    weights: Literal["given", "random", "absent"] = "given"
+    """`absent`: the definition of a published network whose weights are not public (its arrays are placeholders of one
+    zero, broadcast): it has shapes and counts, and runs from a synthetic activity only. `random`: drawn, thresholds calibrated."""

@@ -10,12 +10,36 @@ number or one per output channel. A `mask` (shape of the weight) is False where 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seneca_sim.graph.neurons import CubaLif, Identity, If, Li, Lif, Neuron, Relu, SigmaDelta, ThresholdRelu
+from seneca_sim.graph.neurons import (
+    Activation,
+    CellReset,
+    Clip,
+    ContextThreshold,
+    CubaLif,
+    Delay,
+    Function,
+    GruCell,
+    Identity,
+    If,
+    Li,
+    Lif,
+    LstmCell,
+    MguCell,
+    MinimalCell,
+    MultiThreshold,
+    Neuron,
+    Parameter,
+    Product,
+    Quantise,
+    Relu,
+    SigmaDelta,
+    ThresholdRelu,
+)
 
 __all__ = [
     "NODE_TYPES",
@@ -23,15 +47,26 @@ __all__ = [
     "Affine",
     "AvgPool2d",
     "BatchNorm2d",
+    "Block",
     "Concat",
+    "ContextAware",
     "Conv2d",
+    "ConvGru",
+    "ConvLstm",
+    "ConvMgu",
+    "ConvMinimalRnn",
+    "ConvTranspose2d",
     "Dense",
+    "DetectionOutput",
     "Flatten",
+    "GlobalAvgPool2d",
     "Input",
     "MaxPool2d",
     "Node",
     "Output",
+    "SqueezeExcite",
     "SumPool2d",
+    "Upsample",
     "pair",
 ]
 
@@ -148,14 +183,186 @@ class Affine:
     offset: Array | float | None = None
 
 
-Linear = Conv2d | Dense | SumPool2d | AvgPool2d | MaxPool2d | Flatten | Add | Concat | BatchNorm2d | Affine
-Node = Input | Output | Linear | Neuron
+@dataclass(frozen=True, slots=True, eq=False)
+class ConvTranspose2d:
+    """The transposed convolution: y = a convolution of x with stride - 1 zeros between neighbours, kernel flipped.
+
+    y[o, oy, ox] = scale[o] sum weight[i, o, ky, kx] x[i, iy, ix] + bias[o] over all iy*sy - py + ky*dy = oy (columns alike).
+    """
+
+    weight: Array
+    """(in, out / groups, kernel rows, kernel columns)"""
+    bias: Array | None = None
+    scale: Array | float | None = None
+    mask: NDArray[np.bool_] | None = None
+    stride: Pair = 1
+    padding: Pair = 0
+    output_padding: Pair = 0
+    dilation: Pair = 1
+    groups: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Upsample:
+    """y[c, oy, ox] = x[c, oy // rows, ox // columns]: nearest upsampling by `factor`, cut to `size` (rows, columns) if given."""
+
+    factor: Pair
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GlobalAvgPool2d:
+    """y = the mean of x over its whole map, a map of one position. It ends only with the map: the pipeline breaks here."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SqueezeExcite:
+    """y = x s + a; s = sigma(excite phi(squeeze mean(x) + squeeze_bias) + excite_bias), per channel (Hu et al. 2018).
+
+    mean is over the whole map; x comes at port 0, a (a skip connection, optional) at port 1.
+    """
+
+    squeeze: Array
+    """(hidden, channels)"""
+    excite: Array
+    """(channels, hidden)"""
+    squeeze_bias: Array | None = None
+    excite_bias: Array | None = None
+    gate: Function = "sigmoid"
+    activation: Function = "relu"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ContextAware:
+    """y = x where x > theta, else 0; theta = max(weight mean(w) + bias, 0), per channel of x.
+
+    x comes at port 0; w, the input of the convolution that made x, at port 1; mean is over its whole map. Our reading of a
+    context-aware threshold (Wang and Tang 2025: threshold from each convolution's input; the equation is not public).
+    """
+
+    weight: Array
+    """(channels of x, channels of w)"""
+    bias: Array | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConvGru:
+    """zx, u, r = weight_x * x + bias; u, r, zy += weight_y * y(t - 1); then as `neurons.GruCell`. * is a convolution."""
+
+    weight_x: Array
+    """(3 channels, in, kernel rows, columns): zx, u, r"""
+    weight_y: Array
+    """(3 channels, channels, kernel rows, columns): u, r, zy; stride 1, padding keeps the size"""
+    bias: Array | None = None
+    """(4 channels,): zx, u, r, zy"""
+    stride: Pair = 1
+    padding: Pair = 1
+    threshold: Parameter | None = None
+    reset: CellReset = "none"
+    gate: Function = "sigmoid"
+    activation: Function = "tanh"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConvMgu:
+    """zx, f = weight_x * x + bias; f, zy += weight_y * y(t - 1); then as `neurons.MguCell`."""
+
+    weight_x: Array
+    """(2 channels, in, kernel rows, columns): zx, f"""
+    weight_y: Array
+    """(2 channels, channels, kernel rows, columns): f, zy"""
+    bias: Array | None = None
+    """(3 channels,): zx, f, zy"""
+    stride: Pair = 1
+    padding: Pair = 1
+    threshold: Parameter | None = None
+    reset: CellReset = "none"
+    gate: Function = "sigmoid"
+    activation: Function = "tanh"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConvMinimalRnn:
+    """z = phi(weight_x * x + bias_x) where |z| > candidate_threshold, else 0; u = weight_z * z + weight_y * y(t - 1) + bias;
+    then as `neurons.MinimalCell`.
+    """
+
+    weight_x: Array
+    """(channels, in, kernel rows, columns)"""
+    weight_z: Array
+    """(channels, channels, kernel rows, columns); stride 1, padding keeps the size"""
+    weight_y: Array
+    """(channels, channels, kernel rows, columns)"""
+    bias_x: Array | None = None
+    bias: Array | None = None
+    stride: Pair = 1
+    padding: Pair = 1
+    candidate_threshold: Parameter = 0.0
+    threshold: Parameter | None = None
+    reset: CellReset = "none"
+    gate: Function = "sigmoid"
+    activation: Function = "tanh"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConvLstm:
+    """i, f, o, g = weight_x * x + weight_y * y(t - 1) + bias; then as `neurons.LstmCell`."""
+
+    weight_x: Array
+    """(4 channels, in, kernel rows, columns): i, f, o, g"""
+    weight_y: Array
+    """(4 channels, channels, kernel rows, columns)"""
+    bias: Array | None = None
+    """(4 channels,)"""
+    stride: Pair = 1
+    padding: Pair = 1
+    threshold: Parameter | None = None
+    gate: Function = "sigmoid"
+    activation: Function = "tanh"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectionOutput:
+    """x goes to the host, which decodes it into boxes (not priced): one level of an SSD or YOLO head.
+
+    Channels are, for each anchor, 4 box values, then (`yolo`) objectness, then the class scores.
+    """
+
+    head: Literal["ssd", "yolo"]
+    classes: int
+    anchors: Array
+    """(anchors, 2): width and height [pixels of the input]"""
+    stride: int
+    """Pixels of the input per cell."""
+
+
+Linear = (
+    Conv2d
+    | ConvTranspose2d
+    | Dense
+    | SumPool2d
+    | AvgPool2d
+    | MaxPool2d
+    | GlobalAvgPool2d
+    | Upsample
+    | Flatten
+    | Add
+    | Concat
+    | BatchNorm2d
+    | Affine
+)
+Block = SqueezeExcite | ContextAware | ConvGru | ConvMgu | ConvMinimalRnn | ConvLstm
+"""What `rewrites` opens into operators and neurons before a graph is lowered."""
+Node = Input | Output | DetectionOutput | Linear | Block | Neuron
 
 NODE_TYPES: dict[str, type[Node]] = {
     kind.__name__: kind
     for kind in (
-        *(Input, Output, Conv2d, Dense, SumPool2d, AvgPool2d, MaxPool2d, Flatten, Add, Concat, BatchNorm2d, Affine),
-        *(Identity, Relu, ThresholdRelu, If, Lif, Li, CubaLif, SigmaDelta),
+        *(Input, Output, DetectionOutput, Conv2d, ConvTranspose2d, Dense, SumPool2d, AvgPool2d, MaxPool2d),
+        *(GlobalAvgPool2d, Upsample, Flatten, Add, Concat, BatchNorm2d, Affine),
+        *(SqueezeExcite, ContextAware, ConvGru, ConvMgu, ConvMinimalRnn, ConvLstm),
+        *(Identity, Relu, ThresholdRelu, If, Lif, Li, CubaLif, SigmaDelta, Activation, Clip, Quantise),
+        *(MultiThreshold, Delay, GruCell, MguCell, MinimalCell, LstmCell, Product, ContextThreshold),
     )
 }
 """Every node type by its name, as native files spell it."""

@@ -26,6 +26,7 @@ from seneca_sim.graph import (
     save_graph,
 )
 from seneca_sim.graph.native_file import graph_bytes
+from seneca_sim.graph.nodes import NODE_TYPES
 from tests.graph.graphs import random_graph
 
 
@@ -191,8 +192,7 @@ BROKEN = {
     ),
     "unknown node": (
         attribute("nodes/000002", "type", "Exec"),
-        "{path}: /nodes/000002: lif: there is no node type 'Exec'; known are Input, Output, Conv2d, Dense, SumPool2d, AvgPool2d, "
-        "MaxPool2d, Flatten, Add, Concat, BatchNorm2d, Affine, Identity, Relu, ThresholdRelu, If, Lif, Li, CubaLif, SigmaDelta",
+        "{path}: /nodes/000002: lif: there is no node type 'Exec'; known are " + ", ".join(NODE_TYPES),
     ),
     "wrong kind": (
         attribute("nodes/000001", "stride", "two"),
