@@ -19,7 +19,10 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis of an edge: input positions `size`, folded pool, kernel, stride, padding, dilation."""
+    """One axis of an edge: input positions `size`, folded pool, kernel, stride, padding, dilation, zeros inserted.
+
+    `broadcast`: the only input position touches every neuron.
+    """
 
     size: int
     pool: int
@@ -27,6 +30,8 @@ class Axis:
     stride: int
     padding: int
     dilation: int
+    upsample: int = 1
+    broadcast: bool = False
 
 
 def axis_of(edge: Edge, source: Layer, axis: int) -> Axis:
@@ -38,6 +43,8 @@ def axis_of(edge: Edge, source: Layer, axis: int) -> Axis:
         edge.stride[axis],
         edge.padding[axis],
         edge.dilation[axis],
+        edge.upsample[axis],
+        edge.broadcast,
     )
 
 
@@ -46,11 +53,15 @@ def touched_of(axis: Axis, neurons: Span) -> list[list[int]]:
 
     >>> touched_of(Axis(4, 1, 3, 2, 1, 1), (0, 2))
     [[0], [0, 1], [1], [1]]
+    >>> touched_of(Axis(2, 1, 3, 1, 1, 1, upsample=2), (0, 4))
+    [[0, 1], [1, 2, 3]]
     """
+    if axis.broadcast:
+        return [list(range(*neurons)) for _ in range(axis.size)]
     touched: list[list[int]] = []
     whole = axis.size // axis.pool * axis.pool
     for position in range(axis.size):
-        base = position // axis.pool + axis.padding
+        base = position // axis.pool * axis.upsample + axis.padding
         taps = (base - tap * axis.dilation for tap in range(axis.kernel))
         hits = {place // axis.stride for place in taps if place >= 0 and place % axis.stride == 0}
         touched.append(sorted(n for n in hits if neurons[0] <= n < neurons[1]) if position < whole else [])

@@ -134,7 +134,7 @@ def decode(m: int, core: int, now: int, exact: bool) -> int:
         end = begin_job(m, core, now, packet_cost(m, unit, packet))
         inlet_counts_at(m, packet.step * settings_of(m).n_inlets + inlet_number).rv_cycles += end - now
         next_feed(m, core, end)
-    elif inlet.dense and settings.step_groups:
+    elif inlet.gathers:
         end = gather(m, core, feed_number, now)
     else:
         end = convolve(m, core, feed_number, now)
@@ -147,6 +147,6 @@ def decode(m: int, core: int, now: int, exact: bool) -> int:
     unit.fresh_packet = 0
     if first:
         note_first(m, feed_number, packet, now)
-    elif not (inlet.masked or (inlet.dense and settings.step_groups)):
+    elif not (inlet.masked or inlet.gathers):
         end = go_on(m, core, feed_number, end)
     return end

@@ -94,8 +94,9 @@ def count_bits(bits: Any) -> int:
 @inner_kernel
 def masked_round(m: int, inlet: Any, packet: Any, begin: int, end: int, row: int, column: int, channels: int) -> Any:
     """Return (chunks executed, channels in them) of a group at one neuron position under chunk-skipping masks."""
-    kernel_row = (packet.y // inlet.pool_y + inlet.padding_y - row * inlet.stride_y) // inlet.dilation_y
-    kernel_column = (packet.x // inlet.pool_x + inlet.padding_x - column * inlet.stride_x) // inlet.dilation_x
+    acts_y, acts_x = packet.y // inlet.pool_y * inlet.upsample_y, packet.x // inlet.pool_x * inlet.upsample_x
+    kernel_row = (acts_y + inlet.padding_y - row * inlet.stride_y) // inlet.dilation_y
+    kernel_column = (acts_x + inlet.padding_x - column * inlet.stride_x) // inlet.dilation_x
     last_chunk = (channels + inlet.per_chunk - 1) // inlet.per_chunk - 1
     chunks, has_last = 0, False
     for word in range(inlet.mask_words):
@@ -172,14 +173,14 @@ def convolve(m: int, core: int, feed: int, now: int) -> int:
                 more, wide = masked_round(m, inlet, packet, begin, end, look(m, row), look(m, column), channels)
                 chunks += more
                 lanes += wide
-                if more > 0:
+                if more > 0 and not inlet.broadcast:
                     touch(m, part_at(m, inlet.part), look(m, row), look(m, column), packet.step)
     if chunks > 0 and slot_free_at(m, core) > now:
         unit.retry = min(unit.retry, slot_free_at(m, core))
         return NOTHING
     cost = packet_cost(m, unit, packet)
     unit.started = 2
-    if unit.fresh_scope and not inlet.dense:
+    if unit.fresh_scope and not inlet.one_position:
         cost += settings.rv_position * rounds
     counts = inlet_counts_at(m, packet.step * settings_of(m).n_inlets + inlet_number)
     counts.rounds += rounds
@@ -282,7 +283,7 @@ def close_group(m: int, core: int, inlet_number: int, now: int, cost: int, step:
             chunks += count_bits(bits)
             open_at(m, inlet_number * settings_of(m).open_words + word).bits = np.uint64(0)
         lanes = count_lanes(inlet, chunks, has_last, inlet.channels)
-        if chunks > 0:
+        if chunks > 0 and not inlet.broadcast:
             part = part_at(m, inlet.part)
             touch(m, part, part.neuron_y0, part.neuron_x0, step)
     counts = inlet_counts_at(m, step * settings_of(m).n_inlets + inlet_number)

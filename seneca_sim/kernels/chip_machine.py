@@ -36,7 +36,7 @@ def _record(fields: str) -> np.dtype[np.void]:
 
 
 SETTINGS = _record(
-    "steps group_size step_groups task_scope inline evgen evgen_rate task_fifo event_fifo lc_task"
+    "steps group_size task_scope inline evgen evgen_rate task_fifo event_fifo lc_task"
     " rv_packet rv_value rv_position rv_fire rv_untouched rv_out_packet rv_out rv_token rv_replay rv_skip rv_scan"
     " mesh router_cycles credits conventional barrier barrier_cycles early_replay pipelined period"
     " columns nodes n_cores n_parts n_inlets n_hosts n_outputs max_depth"
@@ -61,12 +61,13 @@ PART = _record(
 """A part of a layer on a core: constants first, then where it is: the next output position to fire, the next to replay."""
 
 INLET = _record(
-    "part edge layer dense grouped offset delayed group_inputs group_outputs masked mask_at mask_words"
+    "part edge layer one_position broadcast gathers grouped offset delayed group_inputs group_outputs masked mask_at mask_words"
     " per_chunk chunk_cycles chunks channels c0 width plane rows_at columns_at touch_rows_at touch_columns_at hi_row_at"
     " kernel_rows kernel_columns stride_y stride_x padding_y padding_x dilation_y dilation_x pool_y pool_x"
+    " upsample_y upsample_x"
     " feed_first n_feeds open_values"
 )
-"""A part with one incoming edge. `chunks`: of one full round (convolution groups 1)."""
+"""A part with one incoming edge. `channels`, `chunks`: of one full round (convolution groups 1), over all sums of the edge."""
 
 FEED = _record(
     "sender inlet gate host producer_core hi_at rank_at n_rows frontier granted sent received pending rows_at"

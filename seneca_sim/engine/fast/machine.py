@@ -117,7 +117,6 @@ def _settings(plan: Plan, margin: int, words: int) -> NDArray[np.void]:
     values: dict[str, Any] = {
         **asdict(timing),
         "steps": plan.trace.n_steps,
-        "step_groups": timing.group_scope == "step",
         "task_scope": ("position", "row", "pixel").index(timing.task_scope),
         "evgen": timing.event_generator,
         "mesh": timing.noc == "mesh",

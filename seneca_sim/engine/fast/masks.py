@@ -13,9 +13,16 @@ __all__ = ["chunk_bits"]
 def chunk_bits(edge: Edge, channels: tuple[int, int], per_chunk: int) -> NDArray[np.uint64]:
     """Return (input channels, kernel rows, kernel columns, words) bits: chunk j of a round holds an unmasked weight.
 
-    The chunks of a round are those of the part's channels in the input channel's convolution group.
+    The chunks of a round are those of the part's channels in the input channel's convolution group, sum after sum.
+
+    >>> sums = Edge("e", 0, "conv", None, sums=2, mask=np.array([1, 0, 0, 0, 0, 1], dtype=np.bool_).reshape(6, 1, 1, 1))
+    >>> chunk_bits(sums, (0, 3), 2).ravel().tolist(), chunk_bits(sums, (1, 3), 1).ravel().tolist()
+    ([5], [8])
     """
     mask = edge.mask if edge.mask is not None else np.ones((1, 1, 1, 1), dtype=np.bool_)
+    if edge.sums > 1:
+        by_sum = mask.reshape(edge.sums, -1, *mask.shape[1:])[:, slice(*channels)]
+        mask, channels = by_sum.reshape(-1, *mask.shape[1:]), (0, by_sum.shape[0] * by_sum.shape[1])
     outputs, inputs = mask.shape[:2]
     per_group = outputs // edge.groups
     chunks = -(-min(per_group, channels[1] - channels[0]) // per_chunk)

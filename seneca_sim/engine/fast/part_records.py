@@ -13,6 +13,7 @@ from seneca_sim.engine.fast.plan import (
     Plan,
     depth_of,
     fresh_tables,
+    gathers,
     is_grouped,
     mask_bits,
     outputs_of,
@@ -103,9 +104,12 @@ def inlet_records(plan: Plan, mask_at: list[tuple[int, int]]) -> NDArray[np.void
         edge, part = inlet.link, plan.mapping.parts[inlet.part]
         plan_part, costs = plan.parts[inlet.part], plan.costs.edges[inlet.edge]
         source = plan.network.layers[inlet.source].out_shape
-        channels = part.channels[1] - part.channels[0]
+        channels = (part.channels[1] - part.channels[0]) * edge.sums
         outputs = [outputs_of(plan_part, axis) for axis in (0, 1)]
         touched = [_touched_outputs(inlet.touch[axis], outputs[axis], plan_part.neurons[axis][0]) for axis in (0, 1)]
+        positions = inlet.touch
+        if edge.broadcast:
+            touched, positions = [[[]], [[]]], ([[0]], [[0]])
         shape = (1, 1, 1, 1) if edge.weight is None else edge.weight.shape
         first = plan_part.neurons[0][0]
         fill(
@@ -113,7 +117,9 @@ def inlet_records(plan: Plan, mask_at: list[tuple[int, int]]) -> NDArray[np.void
             part=inlet.part,
             edge=inlet.edge,
             layer=part.layer,
-            dense=edge.kind == "dense",
+            one_position=edge.kind == "dense" or edge.broadcast,
+            broadcast=edge.broadcast,
+            gathers=gathers(plan, edge),
             grouped=is_grouped(edge),
             delayed=edge.delay,
             offset=edge.target_offset,
@@ -129,8 +135,8 @@ def inlet_records(plan: Plan, mask_at: list[tuple[int, int]]) -> NDArray[np.void
             c0=part.channels[0],
             width=source[2],
             plane=source[1] * source[2],
-            rows_at=plan.table.add_ragged(inlet.touch[0]),
-            columns_at=plan.table.add_ragged(inlet.touch[1]),
+            rows_at=plan.table.add_ragged(positions[0]),
+            columns_at=plan.table.add_ragged(positions[1]),
             touch_rows_at=plan.table.add_ragged(touched[0]),
             touch_columns_at=plan.table.add_ragged(touched[1]),
             hi_row_at=plan.table.add([max(rows) - first if rows else 0 for rows in inlet.touch[0]]),
@@ -144,6 +150,8 @@ def inlet_records(plan: Plan, mask_at: list[tuple[int, int]]) -> NDArray[np.void
             dilation_x=edge.dilation[1],
             pool_y=edge.pool[0],
             pool_x=edge.pool[1],
+            upsample_y=edge.upsample[0],
+            upsample_x=edge.upsample[1],
             feed_first=inlet.feeds[0] if inlet.feeds else 0,
             n_feeds=len(inlet.feeds),
         )

@@ -272,6 +272,12 @@ def is_grouped(edge: Edge) -> bool:
     return edge.kind == "add" or edge.groups > 1
 
 
+def gathers(plan: Plan, edge: Edge) -> bool:
+    """Return whether groups of an edge form across packets."""
+    one_position = edge.kind == "dense" or edge.broadcast
+    return plan.timing.group_scope == "step" and one_position and not is_grouped(edge)
+
+
 def layer_of(plan: Plan, part: int) -> Layer:
     """Return the layer of a part."""
     return plan.network.layers[plan.parts[part].layer]

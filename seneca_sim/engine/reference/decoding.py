@@ -177,7 +177,7 @@ def integrate(core: Core, inlet: Inlet, step: int, job: Integration, name: str, 
             ledger.add(account, "chunks", len(turn.chunks))
             ledger.add(account, "sops", turn.values * sum(turn.chunks))
             ledger.add(account, "skip_tests", turn.tests)
-            if turn.chunks:
+            if turn.chunks and not inlet.edge.broadcast:
                 inlet.part.touch(step, turn.neuron)
         if job.pushes:
             ledger.add(account, "tasks")

@@ -37,7 +37,11 @@ def touched_line(edge: Edge, axis: int, place: int, size: int, line: range) -> t
     >>> edge = Edge("e", 0, "conv", np.zeros((1, 1, 3, 3)), padding=(1, 1))
     >>> touched_line(edge, 0, 0, 4, range(0, 4)), touched_line(edge, 0, 2, 4, range(0, 2))
     ((0, 1), (1,))
+    >>> touched_line(Edge("e", 0, "add", None, upsample=(2, 2), padding=(1, 1)), 1, 1, 4, range(0, 8))
+    (2, 3)
     """
+    if edge.broadcast:
+        return tuple(line)
     window = edge.pool[axis]
     if place // window >= size // window:
         return ()
@@ -46,8 +50,9 @@ def touched_line(edge: Edge, axis: int, place: int, size: int, line: range) -> t
 
 def kernel_index(edge: Edge, axis: int, place: int, neuron: int) -> int | None:
     """Return the kernel row or column through which an input place acts on a neuron; None if there is none."""
+    acts_at = place // edge.pool[axis] * edge.upsample[axis]
     for index in range(edge.kernel[axis]):
-        if neuron * edge.stride[axis] - edge.padding[axis] + index * edge.dilation[axis] == place // edge.pool[axis]:
+        if neuron * edge.stride[axis] - edge.padding[axis] + index * edge.dilation[axis] == acts_at:
             return index
     return None
 

@@ -23,7 +23,7 @@ class Round:
     neuron: Position
     values: int
     chunks: tuple[int, ...]
-    """Channels of each chunk that is executed."""
+    """Outputs (channels of each sum) of each chunk that is executed."""
     tests: int
     """Chunks that were tested for masks."""
 
@@ -66,6 +66,23 @@ def addressed(inlet: Inlet, group: int) -> range:
     return range(max(part.start, target.start), min(part.stop, target.stop))
 
 
+def round_outputs(inlet: Inlet, group: int) -> list[int]:
+    """Return the outputs of the weights that a round of a convolution group holds: the channels of each sum in turn."""
+    channels = addressed(inlet, group)
+    return [number * inlet.part.layer.shape[0] + channel for number in range(inlet.edge.sums) for channel in channels]
+
+
+def is_one_position(inlet: Inlet) -> bool:
+    """Return whether the sum of an edge is one number a channel, so that values have no kernel position."""
+    return inlet.edge.kind == "dense" or inlet.edge.broadcast
+
+
+def groups_across_packets(inlet: Inlet, timing: Timing) -> bool:
+    """Return whether the values of several packets share groups."""
+    grouped = inlet.edge.kind == "add" or inlet.edge.groups > 1
+    return timing.group_scope == "step" and is_one_position(inlet) and not grouped
+
+
 def addressed_values(inlet: Inlet, packet: Packet) -> list[Value]:
     """Return the values of a packet that act on some channel of the part."""
     return [
@@ -79,7 +96,7 @@ def integrations(inlet: Inlet, packet: Packet, timing: Timing) -> Iterator[Integ
     values = addressed_values(inlet, packet)
     if not values:
         jobs: Iterator[Integration] = iter([Integration(0)])
-    elif inlet.edge.kind == "dense" and timing.group_scope == "step":
+    elif groups_across_packets(inlet, timing):
         jobs = _across_packets(inlet, packet.step, values, timing)
     else:
         jobs = _within_packet(inlet, packet.position, values, timing)
@@ -95,7 +112,7 @@ def _within_packet(inlet: Inlet, position: Position, values: list[Value], timing
         size = timing.group_size
         groups += [members[start : start + size] for start in range(0, len(members), size)]
     for neurons in _scopes(inlet, position, timing):
-        paid = 0 if inlet.edge.kind == "dense" else timing.rv_position * len(neurons)
+        paid = 0 if is_one_position(inlet) else timing.rv_position * len(neurons)
         for group in groups:
             rounds = tuple(form_round(inlet, group, neuron, timing) for neuron in neurons)
             yield Integration(paid + timing.rv_skip * sum(turn.tests for turn in rounds), rounds)
@@ -103,6 +120,8 @@ def _within_packet(inlet: Inlet, position: Position, values: list[Value], timing
 
 
 def _scopes(inlet: Inlet, position: Position, timing: Timing) -> list[list[Position]]:
+    if inlet.edge.broadcast:
+        return [[_first_neuron(inlet)]]
     touched = inlet.touched(position)
     if timing.task_scope == "pixel":
         return [touched]
@@ -123,9 +142,12 @@ def _across_packets(inlet: Inlet, step: int, values: list[Value], timing: Timing
             yield _pushed(inlet, group, 0, timing)
 
 
+def _first_neuron(inlet: Inlet) -> Position:
+    return inlet.part.neurons.rows.start, inlet.part.neurons.columns.start
+
+
 def _pushed(inlet: Inlet, group: list[Value], cost: int, timing: Timing) -> Integration:
-    neuron = (inlet.part.neurons.rows.start, inlet.part.neurons.columns.start)
-    turn = form_round(inlet, group, neuron, timing)
+    turn = form_round(inlet, group, _first_neuron(inlet), timing)
     return Integration(cost + timing.rv_skip * turn.tests, (turn,), kept=())
 
 
@@ -136,9 +158,9 @@ def flushed(inlet: Inlet, step: int, timing: Timing) -> Integration:
 
 def form_round(inlet: Inlet, group: list[Value], neuron: Position, timing: Timing) -> Round:
     """Return a round: its chunks, without those in which every weight of the group's values is masked."""
-    channels = addressed(inlet, convolution_group(inlet, group[0][1]))
+    outputs = round_outputs(inlet, convolution_group(inlet, group[0][1]))
     size = inlet.costs.neurons_per_chunk
-    chunks = [channels[start : start + size] for start in range(0, len(channels), size)]
+    chunks = [outputs[start : start + size] for start in range(0, len(outputs), size)]
     tests = 0
     if timing.masked == "chunk_skip" and inlet.edge.mask is not None:
         tests = len(chunks)
@@ -146,10 +168,10 @@ def form_round(inlet: Inlet, group: list[Value], neuron: Position, timing: Timin
     return Round(neuron, len(group), tuple(len(chunk) for chunk in chunks), tests)
 
 
-def has_weight(inlet: Inlet, chunk: range, value: Value, neuron: Position) -> bool:
-    """Return whether a value has an unmasked weight to some channel of a chunk at a neuron position."""
+def has_weight(inlet: Inlet, chunk: list[int], value: Value, neuron: Position) -> bool:
+    """Return whether a value has an unmasked weight to some output of a chunk at a neuron position."""
     assert inlet.edge.mask is not None  # only masked edges are tested
-    (row, column), channel = value
-    ky, kx = (kernel_index(inlet.edge, axis, place, neuron[axis]) for axis, place in enumerate((row, column)))
+    place, channel = value
+    ky, kx = (0, 0) if inlet.edge.broadcast else (kernel_index(inlet.edge, a, place[a], neuron[a]) for a in (0, 1))
     source = channel % inlet.edge.mask.shape[1]
     return any(bool(inlet.edge.mask[target, source, ky, kx]) for target in chunk)
