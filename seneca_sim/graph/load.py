@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
-from seneca_sim.errors import FileFormatError, RequestError
+from seneca_sim.errors import FileFormatError
 from seneca_sim.graph.graph import Graph
 from seneca_sim.graph.hdf5 import open_hdf5
 from seneca_sim.graph.lower import lower
 from seneca_sim.graph.native_file import load_graph
 from seneca_sim.graph.network import Network
-from seneca_sim.graph.neurons import CubaLif, If, Lif, Reset
+from seneca_sim.graph.neurons import Reset
 from seneca_sim.graph.nir_file import NirOptions, read_nir
-from seneca_sim.graph.numerics import event_type, override_numerics
+from seneca_sim.graph.numerics import override_numerics
+from seneca_sim.graph.stated import check_spiking, with_stated_rules
 from seneca_sim.shipped import shipped_folder
 from seneca_sim.yaml_positions import did_you_mean
 
@@ -82,18 +80,10 @@ def read_graph(
     match _file_format(path):
         case "nir":
             graph = read_nir(path, NirOptions(dt_us, reset, max_spikes, v_min))
-            _check_spiking(graph, reset=reset, max_spikes=max_spikes, v_min=v_min)
+            check_spiking(graph, reset=reset, max_spikes=max_spikes, v_min=v_min)
             return graph
         case _:
-            graph = load_graph(path)
-            if dt_us is not None and dt_us != graph.dt_us:
-                held = (
-                    "no neuron of it depends on time"
-                    if graph.dt_us is None
-                    else f"its neurons hold for {graph.dt_us:g} us"
-                )
-                raise RequestError(f"dt_us={dt_us:g}: {graph.name} states its own time step ({held}); leave dt_us out")
-            return _with_spiking(graph, reset=reset, max_spikes=max_spikes, v_min=v_min)
+            return with_stated_rules(load_graph(path), dt_us=dt_us, reset=reset, max_spikes=max_spikes, v_min=v_min)
 
 
 def _file_format(path: Path) -> str:
@@ -112,36 +102,3 @@ def _file_format(path: Path) -> str:
             raise FileFormatError(f"{path}: a lava-dl network, which cannot be read; export the network as NIR")
         found = ", ".join(root.names()[:5]) or "nothing"
         raise FileFormatError(f"{path}: an HDF5 file, but no network: it holds {found}; expected a native file or NIR")
-
-
-def _check_spiking(graph: Graph, **stated: Any) -> None:
-    """Refuse rules for spikes where no neuron spikes."""
-    names = [name for name, value in stated.items() if value is not None]
-    if names and not any(isinstance(node, If | Lif | CubaLif) for node in graph.nodes.values()):
-        raise RequestError(f"{', '.join(names)}: no neuron of {graph.name} spikes; leave it out")
-
-
-def _with_spiking(graph: Graph, **stated: Any) -> Graph:
-    """Return the graph with other rules for its spiking neurons, event types that hold their spikes, and a note that says so."""
-    _check_spiking(graph, **stated)
-    changed = {name: value for name, value in stated.items() if value is not None}
-    if not changed:
-        return graph
-    if changed.get("reset", "value") not in ("value", "subtract"):
-        raise RequestError(f"reset={changed['reset']!r}: expected 'value' or 'subtract'")
-    nodes = {
-        name: replace(node, **changed) if isinstance(node, If | Lif | CubaLif) else node
-        for name, node in graph.nodes.items()
-    }
-    precision = dict(graph.precision)
-    for name, types in precision.items():
-        node = nodes.get(name)
-        if "max_spikes" in changed and isinstance(node, If | Lif | CubaLif):
-            precision[name] = replace(types, event=event_type(node, graph.input_contract, types.event))
-    note = "as the user stated: " + ", ".join(f"{name} {value}" for name, value in changed.items())
-    return replace(
-        graph,
-        nodes=MappingProxyType(nodes),
-        precision=MappingProxyType(precision),
-        assumptions=(*graph.assumptions, note),
-    )

@@ -19,19 +19,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
 from pathlib import Path
-from types import MappingProxyType, NoneType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from seneca_sim.errors import FileFormatError, GraphError
 from seneca_sim.graph.checks import check_node
-from seneca_sim.graph.graph import Graph, Link, node_order
+from seneca_sim.graph.graph import Graph, node_order
 from seneca_sim.graph.hdf5 import SafeGroup, open_hdf5
 from seneca_sim.graph.network import InputContract, Precision
 from seneca_sim.graph.nodes import NODE_TYPES, Node
+from seneca_sim.graph.records import build_record, plain, read_links
 
 __all__ = ["FORMAT", "graph_bytes", "load_graph", "save_graph"]
 
@@ -55,8 +55,8 @@ def graph_bytes(graph: Graph) -> bytes:
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver=("earliest", "v110"), track_order=False) as file:
         _set(file, {"format": FORMAT, "name": graph.name, "task": graph.task, "dt_us": graph.dt_us})
-        _set(file.create_group("input_contract"), _plain(graph.input_contract))
-        _set(file.create_group("default_precision"), _plain(graph.default_precision))
+        _set(file.create_group("input_contract"), plain(graph.input_contract))
+        _set(file.create_group("default_precision"), plain(graph.default_precision))
         _set(file.create_group("assumptions"), {str(index): text for index, text in enumerate(graph.assumptions)})
         nodes = file.create_group("nodes")
         for index, name in enumerate(graph.nodes):
@@ -67,15 +67,10 @@ def graph_bytes(graph: Graph) -> bytes:
     return buffer.getvalue()
 
 
-def _plain(value: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass."""
-    return {entry.name: getattr(value, entry.name) for entry in fields(value)}
-
-
 def _write_node(group: Any, graph: Graph, name: str) -> None:
     """Write one node: scalars as attributes, arrays as datasets."""
     node = graph.nodes[name]
-    values = _plain(node)
+    values = plain(node)
     for field, value in values.items():
         if isinstance(value, np.ndarray):
             group.create_dataset(field, data=value.astype(value.dtype.newbyteorder("<")), track_times=False)
@@ -131,18 +126,18 @@ def _read_graph(root: SafeGroup) -> Graph:
         values = group.attributes()
         if any(f"precision_{role}" in values for role in _PRECISION):
             roles = {role: values[f"precision_{role}"] for role in _PRECISION if f"precision_{role}" in values}
-            precision[name] = _build(group.where, Precision, roles)
+            precision[name] = build_record(group.where, Precision, roles)
         if values.get("is_head"):
             heads.add(name)
     notes = root.child("assumptions").attributes()
-    contract = _build(f"{root.path}: /input_contract", InputContract, root.child("input_contract").attributes())
+    contract = build_record(f"{root.path}: /input_contract", InputContract, root.child("input_contract").attributes())
     if contract.slice_us < 1:
         raise FileFormatError(f"{root.path}: /input_contract: slice_us is {contract.slice_us}, expected at least 1")
     return Graph(
         _text(root, head, "name"),
         MappingProxyType(nodes),
-        _read_links(root, list(nodes)),
-        _build(f"{root.path}: /default_precision", Precision, root.child("default_precision").attributes()),
+        read_links(f"{root.path}: /links", root.array("links"), list(nodes)),
+        build_record(f"{root.path}: /default_precision", Precision, root.child("default_precision").attributes()),
         MappingProxyType(precision),
         frozenset(heads),
         _time_step(root, head.get("dt_us")),
@@ -174,23 +169,6 @@ def _task(root: SafeGroup, task: object) -> Literal["classification", "other"]:
     return task
 
 
-def _read_links(root: SafeGroup, names: list[str]) -> tuple[Link, ...]:
-    """Return the links, whose numbers must name nodes."""
-    table = root.array("links")
-    if table.ndim != 2 or table.shape[1] != 4 or table.dtype.kind not in "iu":
-        raise FileFormatError(
-            f"{root.path}: /links has type {table.dtype} and shape {table.shape}, expected integers (n, 4)"
-        )
-    links = []
-    for row, (source, target, port, delay) in enumerate(table.tolist()):
-        if not (0 <= source < len(names) and 0 <= target < len(names)):
-            raise FileFormatError(
-                f"{root.path}: /links: link {row} joins nodes {source} and {target}, the file has nodes 0 to {len(names) - 1}"
-            )
-        links.append(Link(names[source], names[target], port, delay))
-    return tuple(links)
-
-
 def _read_node(group: SafeGroup) -> tuple[str, Node]:
     """Return the name of a node, and the node."""
     values: dict[str, Any] = group.attributes()
@@ -205,70 +183,4 @@ def _read_node(group: SafeGroup) -> tuple[str, Node]:
         if key not in ("name", "type", "is_head") and not key.startswith("precision_")
     }
     own |= {key: group.array(key) for key in group.names()}
-    return name, _build(f"{group.where}: {name}", NODE_TYPES[kind], own)
-
-
-def _build(where: str, kind: type[Value], values: Mapping[str, Any]) -> Value:
-    """Return a dataclass from stored values, each checked against the annotation of its field."""
-    hints = get_type_hints(kind)
-    known = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
-    for name in values:
-        if name not in known:
-            raise FileFormatError(
-                f"{where}: {kind.__name__} has no field {name!r}; known are {', '.join(known) or 'none'}"
-            )
-    for name, entry in known.items():
-        if name not in values and entry.default is MISSING and entry.default_factory is MISSING:
-            raise FileFormatError(f"{where}: {kind.__name__} needs the field {name!r}; the file is incomplete")
-    return kind(**{name: _fitted(f"{where}: {name}", hints[name], value) for name, value in values.items()})
-
-
-def _fitted(where: str, hint: Any, value: Any) -> Any:
-    """Return a stored value as its annotation says: integers may stand for floats and bools."""
-    choices = get_args(hint) if get_origin(hint) not in (None, tuple, np.ndarray, Literal) else (hint,)
-    for choice in choices:
-        if choice is NoneType:
-            continue
-        if get_origin(choice) is Literal:
-            if value in get_args(choice):
-                return value
-        elif get_origin(choice) is np.ndarray:
-            if isinstance(value, np.ndarray):
-                return _fitted_array(where, choice, value)
-        elif get_origin(choice) is tuple:
-            length = len(value) if isinstance(value, tuple) else -1
-            if length >= 0 and (Ellipsis in get_args(choice) or length == len(get_args(choice))):
-                return value
-        elif choice is bool and value in (0, 1):
-            return bool(value)
-        elif choice is int and isinstance(value, int):
-            return value
-        elif choice is float and isinstance(value, int | float):
-            return float(value)
-    expected = ", ".join(str(option) for option in get_args(hint)) if get_origin(hint) is Literal else _named(hint)
-    shown = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else repr(value)
-    raise FileFormatError(f"{where} is {shown}, expected {expected}")
-
-
-def _fitted_array(where: str, hint: Any, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return an array of the annotated type; floats of any width are equal."""
-    (wanted,) = get_args(get_args(hint)[1])
-    if wanted is np.bool_ and value.dtype != np.bool_:
-        raise FileFormatError(f"{where} is an array of {value.dtype}, expected bool")
-    if wanted is np.float64:
-        if value.dtype.kind not in "iuf":
-            raise FileFormatError(f"{where} is an array of {value.dtype}, expected float64")
-        return value.astype(np.float64)
-    return value
-
-
-def _named(hint: Any) -> str:
-    """Return an annotation in words."""
-    options = get_args(hint) if get_origin(hint) not in (None, tuple, np.ndarray) else (hint,)
-    words = {int: "an integer", float: "a number", bool: "0 or 1", str: "a text"}
-    names = [
-        words.get(option) or ("an array" if get_origin(option) is np.ndarray else "integers")
-        for option in options
-        if option is not NoneType
-    ]
-    return " or ".join(dict.fromkeys(names))
+    return name, build_record(f"{group.where}: {name}", NODE_TYPES[kind], own)

@@ -27,9 +27,12 @@ from seneca_sim.graph.graph import Graph, Link, node_order
 from seneca_sim.graph.hdf5 import SafeGroup, open_hdf5
 from seneca_sim.graph.network import InputContract, Precision
 from seneca_sim.graph.neurons import Reset
+from seneca_sim.graph.nir_metadata import restore_graph, writes_metadata
 from seneca_sim.graph.nir_nodes import Discretisation, RawNode, convert_node
 from seneca_sim.graph.nodes import Array, Node
+from seneca_sim.graph.records import plain
 from seneca_sim.graph.shapes import infer_forms
+from seneca_sim.graph.stated import with_stated_rules
 
 __all__ = ["NirOptions", "read_nir"]
 
@@ -67,6 +70,8 @@ def read_nir(path: str | Path, options: NirOptions | None = None) -> Graph:
     path, options = Path(path), options or NirOptions()
     content = _Content(path.stem)
     with open_hdf5(path) as root:
+        if writes_metadata(root.child("node")):
+            return with_stated_rules(restore_graph(root.child("node")), **plain(options))
         _collect(root.child("node"), "", content)
     _join_passages(content)
     steps, notes = _discretisation(content, options)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.errors import FileFormatError, GraphError
-from seneca_sim.graph.neurons import CubaLif, If, Li, Lif, Reset
+from seneca_sim.graph.neurons import CubaLif, Delay, If, Li, Lif, Reset
 from seneca_sim.graph.nodes import (
     Add,
     Affine,
@@ -175,13 +175,20 @@ def _flatten(node: RawNode, _: Discretisation) -> Node:
     return Flatten()
 
 
-def _delay(node: RawNode, _: Discretisation) -> Node:
+def _delay(node: RawNode, steps: Discretisation) -> Node:
+    """Read a delay [s] as whole time steps; a delay of zero passes on what comes."""
     delay = node.floats("delay")
-    if np.any(delay):
+    if not np.any(delay):
+        return Add()
+    exact = delay / steps.dt_s
+    whole = np.rint(exact)
+    if np.any(delay < 0) or not np.allclose(exact, whole, rtol=1e-3, atol=1e-3):
+        wrong = delay.reshape(-1)[np.argmax(np.abs(exact - whole))] if np.all(delay >= 0) else delay.min()
         raise GraphError(
-            f"{node.where}: a Delay of {delay.max():.6g} s is not supported; only zero is (cycles get one time step of delay)"
+            f"{node.where}: a delay of {wrong * 1e6:.6g} us is not a whole number of time steps of {steps.dt_us:.6g} us; choose a "
+            "dt_us that divides it"
         )
-    return Add()
+    return Delay(float(whole.flat[0]) if np.all(whole == whole.flat[0]) else whole)
 
 
 def _integrator(node: RawNode, steps: Discretisation) -> NDArray[np.float64]:

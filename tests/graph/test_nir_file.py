@@ -258,8 +258,8 @@ def test_feedback_into_a_convolution_is_cut_where_the_cycle_begins(tmp_path):
 
 BROKEN = {
     "delay": (
-        [("Delay", {"delay": np.array([0.0, 0.01])})],
-        "net: 0: a Delay of 0.01 s is not supported; only zero is (cycles get one time step of delay)",
+        [("Delay", {"delay": np.array([0.001, 0.0105])})],
+        "net: 0: a delay of 10500 us is not a whole number of time steps of 1000 us; choose a dt_us that divides it",
     ),
     "short tau": (
         [("LI", {"tau": 0.00005 * ONE, "r": ONE, "v_leak": ONE})],

@@ -1,0 +1,58 @@
+"""Rules for spiking neurons that a user states over those of a file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from seneca_sim.errors import RequestError
+from seneca_sim.graph.graph import Graph
+from seneca_sim.graph.neurons import CubaLif, If, Lif
+from seneca_sim.graph.numerics import event_type
+
+__all__ = ["check_spiking", "with_stated_rules"]
+
+
+def with_stated_rules(graph: Graph, *, dt_us: float | None = None, **spiking: Any) -> Graph:
+    """Return a graph that states its own time step with other rules for spikes; None keeps a rule.
+
+    Raises a `RequestError` for another time step, since constants hold for the stated one.
+    """
+    if dt_us is not None and dt_us != graph.dt_us:
+        held = "no neuron of it depends on time" if graph.dt_us is None else f"its neurons hold for {graph.dt_us:g} us"
+        raise RequestError(f"dt_us={dt_us:g}: {graph.name} states its own time step ({held}); leave dt_us out")
+    return _with_spiking(graph, **spiking)
+
+
+def check_spiking(graph: Graph, **stated: Any) -> None:
+    """Refuse rules for spikes where no neuron spikes."""
+    names = [name for name, value in stated.items() if value is not None]
+    if names and not any(isinstance(node, If | Lif | CubaLif) for node in graph.nodes.values()):
+        raise RequestError(f"{', '.join(names)}: no neuron of {graph.name} spikes; leave it out")
+
+
+def _with_spiking(graph: Graph, **stated: Any) -> Graph:
+    """Return the graph with other rules for its spiking neurons, event types that hold their spikes, and a note that says so."""
+    check_spiking(graph, **stated)
+    changed = {name: value for name, value in stated.items() if value is not None}
+    if not changed:
+        return graph
+    if changed.get("reset", "value") not in ("value", "subtract"):
+        raise RequestError(f"reset={changed['reset']!r}: expected 'value' or 'subtract'")
+    nodes = {
+        name: replace(node, **changed) if isinstance(node, If | Lif | CubaLif) else node
+        for name, node in graph.nodes.items()
+    }
+    precision = dict(graph.precision)
+    for name, types in precision.items():
+        node = nodes.get(name)
+        if "max_spikes" in changed and isinstance(node, If | Lif | CubaLif):
+            precision[name] = replace(types, event=event_type(node, graph.input_contract, types.event))
+    note = "as the user stated: " + ", ".join(f"{name} {value}" for name, value in changed.items())
+    return replace(
+        graph,
+        nodes=MappingProxyType(nodes),
+        precision=MappingProxyType(precision),
+        assumptions=(*graph.assumptions, note),
+    )
