@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +13,28 @@ from numpy.typing import NDArray
 from seneca_sim.errors import EventsError, FileFormatError
 from seneca_sim.shipped import shipped_folder
 
-__all__ = ["FORMATS", "EventStream", "coordinates", "find_recording", "read_events", "recording_names"]
+if TYPE_CHECKING:
+    from seneca_sim.events.recording import EventSource, FrameRecording, Recording
+
+__all__ = [
+    "FORMATS",
+    "EventStream",
+    "coordinates",
+    "find_recording",
+    "open_recording",
+    "read_events",
+    "recording_names",
+]
 
 FORMATS = {
     ".bin": "nmnist",
     ".bs2": "nmnist",
     ".csv": "csv",
     ".dat": "dat",
+    ".npy": "frames",
     ".npz": "npz",
 }
-"""Suffix to module of `seneca_sim.events.formats`; each has one function ``read(path) -> EventStream``."""
+"""Suffix to module of `seneca_sim.events.formats`; each has one function ``open_source(path) -> EventSource | FrameRecording``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +65,10 @@ class EventStream:
     """Where event 0 begins in the file; None where events have no fixed place (text, archives)."""
     event_bytes: int = 0
     """Bytes an event, where `first_byte` is known."""
+    first_event: int = 0
+    """Number of the first of these events in the recording; not 0 in later blocks of one that is read in blocks."""
+    disordered: int = 0
+    """Events that stood behind a later one in the file, before they were sorted."""
 
     def __post_init__(self) -> None:
         """Refuse arrays of unequal length, and events before time zero or off the sensor."""
@@ -65,8 +80,8 @@ class EventStream:
             )
         if self.width < 1 or self.height < 1:
             raise EventsError(f"{self.source}: the sensor must be at least 1x1 pixels, not {self.width}x{self.height}")
-        outside = (self.x < 0) | (self.x >= self.width) | (self.y < 0) | (self.y >= self.height)
-        if outside.any():
+        if not self._is_inside():
+            outside = (self.x < 0) | (self.x >= self.width) | (self.y < 0) | (self.y >= self.height)
             k = int(np.argmax(outside))
             raise EventsError(
                 f"{self.source}: {self.place(k)} at x = {self.x[k]}, y = {self.y[k]} leaves the sensor of "
@@ -78,6 +93,11 @@ class EventStream:
                 f"{self.source}: {self.place(k)} has the negative time {self.t_us[k]} us; shift the recording to start at 0"
             )
 
+    def _is_inside(self) -> bool:
+        """Return whether all events lie on the sensor."""
+        sides = ((self.x, self.width), (self.y, self.height))
+        return not len(self.t_us) or all(int(axis.min()) >= 0 and int(axis.max()) < side for axis, side in sides)
+
     @property
     def n_events(self) -> int:
         """Number of events."""
@@ -85,6 +105,7 @@ class EventStream:
 
     def place(self, k: int) -> str:
         """Say where event k is: its number, and its byte in the file where that is known."""
+        k += self.first_event
         return f"event {k}" if self.first_byte is None else f"event {k} (byte {self.first_byte + k * self.event_bytes})"
 
 
@@ -97,9 +118,8 @@ def coordinates(values: NDArray[np.int64]) -> NDArray[np.int32]:
     return np.clip(values, -1, 2**31 - 2).astype(np.int32)
 
 
-def read_events(path: str | Path) -> EventStream:
-    """Read a recording of events; the suffix of the file name chooses the format (`FORMATS`). Nothing in it is executed."""
-    path = Path(path)
+def _open_source(path: Path) -> EventSource | FrameRecording:
+    """Return what the header of a recording states; the suffix of the file name chooses the format (`FORMATS`)."""
     module = FORMATS.get(path.suffix.lower())
     if module is None:
         raise FileFormatError(
@@ -109,8 +129,34 @@ def read_events(path: str | Path) -> EventStream:
         raise FileFormatError(
             f"{path}: there is no such recording; give the path of an events file or one of {', '.join(recording_names())}"
         )
-    read = cast("Callable[[Path], EventStream]", import_module(f"seneca_sim.events.formats.{module}").read)
-    return read(path)
+    source = import_module(f"seneca_sim.events.formats.{module}").open_source(path)
+    return cast("EventSource | FrameRecording", source)
+
+
+def open_recording(path: str | Path) -> Recording | FrameRecording:
+    """Open a recording of events or of frames, to be read block by block. Nothing in it is executed.
+
+    >>> recording = open_recording(find_recording("digits"))
+    >>> recording.width, recording.height, sum(block.n_events for block in recording.blocks(500))
+    (20, 20, 2218)
+    """
+    from seneca_sim.events.recording import EventSource, event_recording
+
+    source = _open_source(Path(path))
+    return event_recording(source) if isinstance(source, EventSource) else source
+
+
+def read_events(path: str | Path) -> EventStream:
+    """Read a recording of events as a whole, in the order of time. Nothing in it is executed."""
+    from seneca_sim.events.recording import EventSource, whole_stream
+
+    path = Path(path)
+    source = _open_source(path)
+    if not isinstance(source, EventSource):
+        raise EventsError(
+            f"{path.name}: the file holds frames ({source.format}), not events; give it to a network that expects frames"
+        )
+    return whole_stream(source)
 
 
 def recording_names() -> list[str]:

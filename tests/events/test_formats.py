@@ -124,7 +124,7 @@ BROKEN = {
     "text.npz": (b"no archive", "text.npz: the archive is truncated or no .npz file (File is not a zip file)"),
     "what.xyz": (
         b"",
-        "what.xyz: no reader for recordings with the suffix '.xyz'; known are .bin, .bs2, .csv, .dat, .npz",
+        "what.xyz: no reader for recordings with the suffix '.xyz'; known are .bin, .bs2, .csv, .dat, .npy, .npz",
     ),
 }
 

@@ -168,7 +168,7 @@ CASES = [
         "unknown suffix",
         ".xyz",
         content(b"x"),
-        "broken.xyz: no reader for recordings with the suffix '.xyz'; known are .bin, .bs2, .csv, .dat, .npz",
+        "broken.xyz: no reader for recordings with the suffix '.xyz'; known are .bin, .bs2, .csv, .dat, .npy, .npz",
     ),
 ]
 

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.errors import FileFormatError
-from seneca_sim.events.stream import EventStream, coordinates
+from seneca_sim.events.recording import Columns, EventSource
+from seneca_sim.events.stream import coordinates
 
-__all__ = ["read"]
+__all__ = ["open_source"]
 
 COLUMNS = ("t", "x", "y", "p")
 
@@ -50,8 +51,8 @@ def _stated(path: Path, lines: list[tuple[int, str]], pattern: str) -> list[int]
     return None
 
 
-def read(path: Path) -> EventStream:
-    """Read a `.csv` file of events."""
+def open_source(path: Path) -> EventSource:
+    """Open a `.csv` file of events."""
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -75,14 +76,11 @@ def read(path: Path) -> EventStream:
         )
     numbers = _numbers(path, lines[1:], len(header))
     t_us, x, y, p = (numbers[:, header.index(name)] for name in COLUMNS)
-    return EventStream(
-        t_us=t_us,
-        x=coordinates(x),
-        y=coordinates(y),
-        p=(p > 0).astype(np.uint8),
-        width=sensor[0] if sensor else max(int(x.max(initial=0)) + 1, 1),
-        height=sensor[1] if sensor else max(int(y.max(initial=0)) + 1, 1),
-        source=path.name,
-        geometry_stated=sensor is not None,
+    columns = Columns(t_us, coordinates(x), coordinates(y), (p > 0).astype(np.uint8))
+    return EventSource(
+        path,
+        "CSV",
+        lambda _: iter((columns,)),
+        size=(sensor[0], sensor[1]) if sensor else None,
         start_us=start[0] if start else 0,
     )

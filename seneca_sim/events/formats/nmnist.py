@@ -7,14 +7,15 @@ state the size of the sensor. A recording that fits N-MNIST's 34x34 pixels gets 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from seneca_sim.errors import FileFormatError
-from seneca_sim.events.stream import EventStream
+from seneca_sim.events.recording import Columns, EventSource
 
-__all__ = ["read"]
+__all__ = ["open_source"]
 
 EVENT_BYTES = 5
 OVERFLOW_ROW = 240
@@ -23,34 +24,38 @@ NMNIST_SIDE = 34
 NMNIST_DURATION_US = 300_000
 
 
-def read(path: Path) -> EventStream:
-    """Read a `.bin` or `.bs2` file; times in microseconds."""
-    data = np.fromfile(path, np.uint8)
-    whole, rest = divmod(len(data), EVENT_BYTES)
-    if not whole and not rest:
+def open_source(path: Path) -> EventSource:
+    """Open a `.bin` or `.bs2` file; times in microseconds."""
+    size = path.stat().st_size
+    whole, rest = divmod(size, EVENT_BYTES)
+    if not size:
         raise FileFormatError(f"{path.name}: byte 0: the file is empty; a recording has {EVENT_BYTES} bytes an event")
     if rest:
         raise FileFormatError(
             f"{path.name}: byte {whole * EVENT_BYTES}: the file ends inside event {whole}, after {rest} of its 5 bytes; "
             "it is truncated or not in the N-MNIST format"
         )
-    x, y, high, middle, low = data.reshape(-1, EVENT_BYTES).astype(np.int64).T
-    t_us = (high & 0x7F) << 16 | middle << 8 | low
-    mark = y == OVERFLOW_ROW
-    t_us += OVERFLOW_US * np.cumsum(mark)
-    event = ~mark
-    x, y = x[event].astype(np.int32), y[event].astype(np.int32)
-    width, height = (int(axis.max(initial=0)) + 1 for axis in (x, y))
-    return EventStream(
-        t_us=t_us[event],
-        x=x,
-        y=y,
-        p=(high[event] >> 7).astype(np.uint8),
-        width=width,
-        height=height,
-        source=path.name,
-        geometry_stated=False,
-        duration_us=NMNIST_DURATION_US if max(width, height) <= NMNIST_SIDE else None,
-        first_byte=None if mark.any() else 0,
+    return EventSource(
+        path,
+        "N-MNIST",
+        lambda max_events: _decode(path, max_events),
+        customary=(NMNIST_SIDE, NMNIST_DURATION_US),
+        first_byte=0,
         event_bytes=EVENT_BYTES,
     )
+
+
+def _decode(path: Path, max_events: int) -> Iterator[Columns]:
+    """Yield the events of a file."""
+    past_us = 0
+    with path.open("rb") as file:
+        while len(data := np.fromfile(file, np.uint8, EVENT_BYTES * max_events)):
+            x, y, high, middle, low = data.reshape(-1, EVENT_BYTES).astype(np.int64).T
+            t_us = (high & 0x7F) << 16 | middle << 8 | low
+            mark = y == OVERFLOW_ROW
+            t_us += past_us + OVERFLOW_US * np.cumsum(mark)
+            past_us += OVERFLOW_US * int(mark.sum())
+            event = ~mark
+            yield Columns(
+                t_us[event], x[event].astype(np.int32), y[event].astype(np.int32), (high[event] >> 7).astype(np.uint8)
+            )

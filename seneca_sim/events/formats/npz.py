@@ -8,128 +8,134 @@ channel. A network with several inputs takes its frames under the names of its i
 
 from __future__ import annotations
 
-import lzma
-import math
-import struct
 import zipfile
-import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seneca_sim.errors import FileFormatError
+from seneca_sim.errors import EventsError, FileFormatError
+from seneca_sim.events.formats.arrays import (
+    Header,
+    array_pieces,
+    member_names,
+    open_member,
+    read_header,
+    read_small,
+    reading,
+)
+from seneca_sim.events.formats.frames import frame_recording
+from seneca_sim.events.recording import Columns, EventSource, FrameRecording
 from seneca_sim.events.stream import EventStream, coordinates
 
-__all__ = ["read", "read_arrays", "save_events"]
+__all__ = ["open_source", "read_arrays", "save_events"]
 
+COLUMNS = ("t", "x", "y", "p")
+SINGLE = ("width", "height", "start_us", "duration_us", "layout", "fps")
 MAX_BYTES = 1 << 32
-"""Unpacked size above which an archive is refused before anything is unpacked."""
-
-
-_DAMAGE = (
-    *(
-        zipfile.BadZipFile,
-        zlib.error,
-        lzma.LZMAError,
-        EOFError,
-        OSError,
-        struct.error,
-        KeyError,
-        TypeError,
-        SyntaxError,
-    ),
-    *(TokenError, RecursionError),  # headers that are no Python literal
-    *(NotImplementedError, RuntimeError),  # a damaged byte that says: encrypted, or compressed in an unknown way
-)
+"""Unpacked size above which an archive is not read as a whole."""
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Return the arrays of an archive by name; refuse what is not an archive of plain arrays."""
-    try:
+    with reading(path):
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
             for member in archive.infolist():
-                _check_size(path, archive, member)
+                with archive.open(member) as stream:
+                    read_header(path, member.filename, stream, member.file_size)
         if size > MAX_BYTES:
             raise FileFormatError(
                 f"{path.name}: the archive unpacks to {size} bytes, more than {MAX_BYTES}; split the recording"
             )
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except FileNotFoundError:
-        raise FileFormatError(f"{path}: there is no such file") from None
-    except _DAMAGE as error:
-        raise FileFormatError(f"{path.name}: the archive is truncated or no .npz file ({_reason(error)})") from None
-    except ValueError as error:
-        if isinstance(error, FileFormatError):
-            raise
-        raise FileFormatError(
-            f"{path.name}: an array cannot be read safely ({_reason(error)}); save plain numbers only"
-        ) from None
 
 
-def _reason(error: BaseException) -> str:
-    """Return the first line of an error's text, shortened: it may quote the file."""
-    text = str(error).partition("\n")[0] or type(error).__name__
-    return text if len(text) <= 100 else f"{text[:100]}..."
+def _headers(path: Path, archive: zipfile.ZipFile) -> dict[str, Header]:
+    """Return the header of each array."""
+    headers = {}
+    for name in member_names(archive):
+        with open_member(path, archive, name) as (_, header):
+            headers[name] = header
+    return headers
 
 
-def _check_size(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
-    """Refuse an array whose header states another size than the archive holds: it would be allocated before it is read."""
-    with archive.open(member) as stream:
-        version = np.lib.format.read_magic(stream)
-        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = header(stream)
-        held = member.file_size - stream.tell()
-    if not dtype.hasobject and math.prod(shape) * dtype.itemsize != held:
-        raise FileFormatError(
-            f"{path.name}: {member.filename} states {math.prod(shape)} numbers of {dtype.itemsize} bytes, but holds {held} bytes; "
-            "the file is damaged"
-        )
-
-
-def read(path: Path) -> EventStream:
-    """Read a `.npz` file of events."""
-    arrays = read_arrays(path)
-    missing = [name for name in ("t", "x", "y", "p") if name not in arrays]
+def open_source(path: Path) -> EventSource | FrameRecording:
+    """Open a `.npz` file of events or of frames."""
+    with reading(path), zipfile.ZipFile(path) as archive:
+        headers = _headers(path, archive)
+        numbers = {name: read_small(path, archive, name) for name in SINGLE if name in headers}
+    if "frames" in headers and not set(headers) & set(COLUMNS):
+        return _frames(path, headers["frames"], numbers)
+    missing = [name for name in COLUMNS if name not in headers]
     if missing:
         raise FileFormatError(
-            f"{path.name}: the arrays {', '.join(missing)} are missing; found {', '.join(sorted(arrays)) or 'none'}"
+            f"{path.name}: the arrays {', '.join(missing)} are missing; found {', '.join(sorted(headers)) or 'none'}"
         )
-    for name in ("t", "x", "y", "p"):
-        if arrays[name].ndim != 1 or arrays[name].dtype.kind not in "iub":
-            raise FileFormatError(
-                f"{path.name}: array {name} must be a list of integers, not {arrays[name].dtype} of shape {arrays[name].shape}"
-            )
-    t, x, y, p = (arrays[name].astype(np.int64) for name in ("t", "x", "y", "p"))
-    geometry = {"width", "height"} <= arrays.keys()
-    return EventStream(
-        t_us=t,
-        x=coordinates(x),
-        y=coordinates(y),
-        p=(p > 0).astype(np.uint8),
-        width=_number(path, arrays, "width", 1) if geometry else max(int(x.max(initial=0)) + 1, 1),
-        height=_number(path, arrays, "height", 1) if geometry else max(int(y.max(initial=0)) + 1, 1),
-        source=path.name,
-        geometry_stated=geometry,
-        start_us=_number(path, arrays, "start_us", 0),
-        duration_us=_number(path, arrays, "duration_us", 1) if "duration_us" in arrays else None,
+    for name in COLUMNS:
+        shape, dtype, _ = headers[name]
+        if len(shape) != 1 or dtype.kind not in "iub":
+            raise FileFormatError(f"{path.name}: array {name} must be a list of integers, not {dtype} of shape {shape}")
+    lengths = [headers[name].shape[0] for name in COLUMNS]
+    if len(set(lengths)) > 1:
+        raise EventsError(
+            f"{path.name}: t, x, y and p must be equally long, not {', '.join(map(str, lengths[:3]))} and {lengths[3]}"
+        )
+    geometry = {"width", "height"} <= headers.keys()
+    return EventSource(
+        path,
+        "NumPy archive",
+        lambda max_events: _decode(path, max_events),
+        size=(_number(path, numbers, "width", 1), _number(path, numbers, "height", 1)) if geometry else None,
+        start_us=_number(path, numbers, "start_us", 0),
+        duration_us=_number(path, numbers, "duration_us", 1) if "duration_us" in headers else None,
+        n_events=lengths[0],
     )
 
 
-def _number(path: Path, arrays: dict[str, NDArray[Any]], name: str, least: int) -> int:
+def _decode(path: Path, max_events: int) -> Iterator[Columns]:
+    """Yield the events of an archive."""
+    with reading(path), zipfile.ZipFile(path) as archive, ExitStack() as stack:
+        columns = []
+        for name in COLUMNS:
+            stream, header = stack.enter_context(open_member(path, archive, name))
+            columns.append(array_pieces(stream, header, max_events))
+        for t, x, y, p in zip(*columns, strict=True):
+            yield Columns(
+                t.astype(np.int64),
+                coordinates(x.astype(np.int64)),
+                coordinates(y.astype(np.int64)),
+                (p.astype(np.int64) > 0).astype(np.uint8),
+            )
+
+
+def _frames(path: Path, header: Header, numbers: dict[str, NDArray[Any]]) -> FrameRecording:
+    """Return the recording of the array ``frames``."""
+
+    def pieces(max_frames: int) -> Iterator[NDArray[Any]]:
+        with reading(path), zipfile.ZipFile(path) as archive, open_member(path, archive, "frames") as (stream, again):
+            yield from array_pieces(stream, again, max_frames)
+
+    layout = str(numbers["layout"]) if "layout" in numbers else None
+    fps = numbers.get("fps")
+    rate = float(fps) if fps is not None and fps.dtype.kind in "iuf" and fps > 0 else None
+    return frame_recording(path, "NumPy archive", header, pieces, layout=layout, rate_hz=rate, where="array frames")
+
+
+def _number(path: Path, numbers: dict[str, NDArray[Any]], name: str, least: int) -> int:
     """Return a single integer of an archive, 0 where there is none."""
-    array = arrays.get(name, np.int64(0))
-    if array.shape != () or array.dtype.kind not in "iu" or int(array) < least * (name in arrays):
+    array = numbers.get(name, np.int64(0))
+    if array.shape != () or array.dtype.kind not in "iu" or int(array) < least * (name in numbers):
         raise FileFormatError(f"{path.name}: {name} must be one integer >= {least}, not {array.tolist()!r}")
     return int(array)
 
 
 def save_events(path: str | Path, stream: EventStream) -> None:
-    """Write a recording as a `.npz` file that `read` reads back; coordinates as 16-bit, times as 64-bit integers."""
+    """Write a recording as a `.npz` file that `read_events` reads back; coordinates as 16-bit, times as 64-bit integers."""
     arrays: dict[str, Any] = {
         "t": stream.t_us,
         "x": stream.x.astype(np.uint16),
