@@ -32,6 +32,7 @@ from seneca_sim.graph.hdf5 import SafeGroup, open_hdf5
 from seneca_sim.graph.network import InputContract, Precision
 from seneca_sim.graph.nodes import NODE_TYPES, Node
 from seneca_sim.graph.records import build_record, plain, read_links
+from seneca_sim.whole_file import write_whole
 
 __all__ = ["FORMAT", "graph_bytes", "load_graph", "save_graph"]
 
@@ -42,7 +43,7 @@ _PRECISION = ("weight", "state", "event")
 
 def save_graph(graph: Graph, path: str | Path) -> None:
     """Write a graph as a native file; raises `GraphError` if it has a node that could not be read again."""
-    Path(path).write_bytes(graph_bytes(graph))
+    write_whole(path, graph_bytes(graph))
 
 
 def graph_bytes(graph: Graph) -> bytes:

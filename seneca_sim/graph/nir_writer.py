@@ -31,6 +31,7 @@ from seneca_sim.graph.neurons import CubaLif, Delay, If, Li, Lif
 from seneca_sim.graph.nodes import Affine, AvgPool2d, Conv2d, Dense, Flatten, Input, Node, Output, SumPool2d, pair
 from seneca_sim.graph.records import plain
 from seneca_sim.graph.shapes import infer_forms
+from seneca_sim.whole_file import write_whole
 
 __all__ = ["NIR_VERSION", "PREFIX", "nir_bytes", "nir_fields", "nir_shapes", "restored", "save_nir"]
 
@@ -43,7 +44,7 @@ Ends = tuple[tuple[int, ...], tuple[int, ...]]
 
 def save_nir(graph: Graph, path: str | Path) -> None:
     """Write a graph as a NIR file; raises `GraphError` for a graph that could not be read again."""
-    Path(path).write_bytes(nir_bytes(graph))
+    write_whole(path, nir_bytes(graph))
 
 
 def nir_bytes(graph: Graph) -> bytes:
