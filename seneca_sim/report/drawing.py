@@ -46,7 +46,7 @@ def plot_network(network: Network, ax: Axes | None = None) -> Axes:
 
 def _row_text(row: LayerRow, is_output: bool) -> str:
     """Return map, parameters and multiplications of a layer in a few words."""
-    parts = ["×".join(map(str, row.out_shape))]
+    parts = ["x".join(map(str, row.out_shape))]
     parts += [f"{_short(row.parameters)} weights"] if row.parameters else []
     parts += [f"{_short(row.dense_macs)} MAC"] if row.dense_macs else []
     parts += ["output"] if is_output else []
