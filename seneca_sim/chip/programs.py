@@ -5,10 +5,8 @@ Loops over packed types are unrolled until every count is an integer: with 16-bi
 neurons a lane (1 weight load, 1 shift to unpack it, 2 packed additions, 2 state loads, 2 stores).
 
 The integrate programs and the update of LIF neurons compose to published energies (Tang et al. 2023, Table 8; snn-book, chapter
-3.2; tests/chip/test_published_energies.py). Firing sequences are written per neuron, in BF16: published is the energy of the
-LIF update (12.1 pJ), which MLD, MUL, GTH, MUL, MST and EVC compose to; those of ReLU, FATReLU and IF follow its pattern; the
-others are reconstructions from their equations (`graph/neurons.py`) with the published instruction set. Factors of the input
-(r, w_in) are folded into the weights; decays are applied after firing, so that events add to the decayed state.
+3.2; tests/chip/test_published_energies.py). Firing sequences are written per neuron, in BF16 (`neuron_programs.py`). Factors of
+the input (r, w_in) are folded into the weights; decays are applied after firing, so that events add to the decayed state.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from seneca_sim.chip.description import Chip
+from seneca_sim.chip.neuron_programs import CELLS, LOOKUP, MEMBRANES, NEURON_KINDS, sequences, sums_of
 from seneca_sim.chip.number_types import BITS, NumberTypes, priced_type
 from seneca_sim.errors import ChipError
 
@@ -32,13 +31,11 @@ __all__ = [
     "output_maps",
     "state_bits",
     "state_maps",
+    "whole_maps",
 ]
 
 ALU_BITS = 16
 """Width of a lane's arithmetic: one BF16 number or two packed 8-bit integers an instruction."""
-NEURON_KINDS = ("Identity", "Relu", "ThresholdRelu", "If", "Lif", "Li", "CubaLif", "SigmaDelta")
-STATELESS = ("Identity", "Relu", "ThresholdRelu")
-ACTIVATION = {"Identity": [], "Relu": ["MAX"], "ThresholdRelu": ["GTH", "MUL"]}
 PACKED = {"ADD": "ADD8", "SUB": "SUB8", "MUL": "MUL8"}
 BITWISE = ("AND", "ORR")
 FLOAT_ONLY = ("GTH", "MAX", "MIN", "RND")
@@ -120,8 +117,9 @@ def fire_programs(
     """Return the programs that fire one chunk of neurons.
 
     `neuron_kind` is a class name of `graph/neurons.py`, `options` its fields by name (those that are absent have their
-    defaults) and, optionally, `bias`: whether the layer has one. Without lanes, RISC-V takes `riscv.neuron` cycles for an update,
-    `riscv.synapse` for each neuron of a pooling window, one neuron a chunk.
+    defaults) and, optionally, `bias`: whether the layer has one; `sums`: a `neuron_programs.Sum` for each sum; `delay`: steps by
+    which the layer's sums are delayed. Without lanes, RISC-V takes `riscv.neuron` cycles for an update, times the sums of the
+    neuron, `riscv.synapse` for each neuron of a pooling window, one neuron a chunk.
 
     >>> from seneca_sim.chip import load_chip
     >>> from types import SimpleNamespace
@@ -135,9 +133,10 @@ def fire_programs(
     riscv = chip.core.riscv
     if not chip.core.npe.enabled.value:
         window = Program(f"pool {neuron_kind} on RISC-V", 1, (), riscv.synapse.value, BITS[state]) if pooled else None
-        update = Program(f"update {neuron_kind} on RISC-V", 1, (), riscv.neuron.value, BITS[state])
+        cycles = riscv.neuron.value * len(sums_of(neuron_kind, options))
+        update = Program(f"update {neuron_kind} on RISC-V", 1, (), cycles, BITS[state])
         return FirePrograms(update, window, Program(f"emit {neuron_kind} on RISC-V", 1, (), 0, BITS[state]))
-    update_ops, pool_ops, emit_ops = _sequences(neuron_kind, options, pooled)
+    update_ops, pool_ops, emit_ops = sequences(neuron_kind, options, pooled)
     emit_ops = [*emit_ops, "EVC" if chip.core.event_generator.enabled.value else "MST"]
     return FirePrograms(
         _packed(chip, f"update {neuron_kind}", update_ops, state),
@@ -147,17 +146,34 @@ def fire_programs(
 
 
 def state_maps(neuron_kind: str, options: Mapping[str, Any] | None = None) -> int:
-    """Return the numbers that the chip keeps for each neuron: the partial sum or membrane, and what comes on top.
+    """Return the numbers that the chip keeps for each neuron: its sums or membrane, and what comes on top.
 
     CubaLif: synaptic current and membrane. SigmaDelta: X and what has been sent so far; the residue of the dead band needs no
-    map of its own, because residue = a - (sum of what was sent).
+    map of its own, because residue = a - (sum of what was sent). On top, `whole_maps`. Options as for `fire_programs`.
 
-    >>> state_maps("Lif"), state_maps("CubaLif"), state_maps("SigmaDelta", {"mode": "deadband"})
-    (1, 2, 2)
+    >>> state_maps("Lif"), state_maps("CubaLif"), state_maps("SigmaDelta", {"mode": "deadband"}), state_maps("GruCell")
+    (1, 2, 2, 5)
     """
     if neuron_kind not in NEURON_KINDS:
         raise ChipError(_unknown(neuron_kind))
-    return 2 if neuron_kind in ("CubaLif", "SigmaDelta") else 1
+    own = 1 if neuron_kind in ("CubaLif", "SigmaDelta") else 0
+    mapped = sum(each.mapped for each in sums_of(neuron_kind, options or {}))
+    stateful = neuron_kind in (*MEMBRANES, "SigmaDelta", "Delay")
+    return (1 if stateful else mapped) + own + whole_maps(neuron_kind, options)
+
+
+def whole_maps(neuron_kind: str, options: Mapping[str, Any] | None = None) -> int:
+    """Return how many of the `state_maps` are kept for all rows whatever becomes of the sums: c of a cell, rings of delays.
+
+    A `Delay` of n steps keeps n maps, a layer whose sums are delayed by d (option `delay`) d for each sum.
+
+    >>> whole_maps("GruCell"), whole_maps("Delay", {"steps": 3}), whole_maps("Relu", {"delay": 2})
+    (1, 3, 2)
+    """
+    options = options or {}
+    ring = int(np.max(np.asarray(options.get("steps", 1)))) if neuron_kind == "Delay" else 0
+    mapped = sum(each.mapped for each in sums_of(neuron_kind, options))
+    return int(neuron_kind in CELLS) + ring + mapped * int(options.get("delay", 0))
 
 
 def output_maps(neuron_kind: str) -> int:
@@ -198,6 +214,7 @@ def _packed(chip: Chip, name: str, sequence: Sequence[str], state: str) -> Progr
 
     With INT8 states, additions, products and bitwise operations work on two packed neurons. What the published table lists for
     BF16 alone (comparisons, rounding) runs neuron by neuron after a conversion, and its results are packed again (SHL, ORR).
+    A load at an address of the lane's own takes one MLD for each neuron of the chunk.
     """
     word, bits = chip.core.npe.word_bits.value, BITS[state]
     neurons = word // bits
@@ -209,7 +226,9 @@ def _packed(chip: Chip, name: str, sequence: Sequence[str], state: str) -> Progr
 
     converted = state == "int8" and any(mnemonic in FLOAT_ONLY for mnemonic in sequence)
     for mnemonic in sequence:
-        if mnemonic in ("MLD", "MST"):
+        if mnemonic == LOOKUP:
+            add("MLD", neurons * chip.core.npe.count.value)
+        elif mnemonic in ("MLD", "MST"):
             add(mnemonic, neurons * bits // word)
         elif mnemonic in PACKED and state == "int8":
             add(PACKED[mnemonic], pairs)
@@ -220,63 +239,3 @@ def _packed(chip: Chip, name: str, sequence: Sequence[str], state: str) -> Progr
         add("SHL", pairs)
         add("ORR", pairs)
     return _program(chip, f"{name}, {state} states", chip.core.npe.count.value * neurons, counts, bits)
-
-
-def _sequences(kind: str, options: Mapping[str, Any], pooled: bool) -> tuple[list[str], list[str], list[str]]:
-    """Return the instructions of update, window and emit, per neuron, without EVC."""
-    bias = bool(options.get("bias", False))
-    if kind in STATELESS:
-        # the stored sum restarts at the bias; activations grow with their input, so the maximum is taken before them
-        restart = ["MLD", "MST"] if bias else ["MST"]
-        if pooled:
-            return restart, ["MLD", "MAX"], ACTIVATION[kind]
-        return ["MLD", *ACTIVATION[kind], *restart], [], []
-    if kind == "SigmaDelta":
-        quantise = _sigma_delta(options)
-        # X is what integration has stored; the maximum over a window is taken of X, what was sent is kept behind it
-        return ([], ["MLD", "MAX"], quantise[1:]) if pooled else (quantise, [], [])
-    several = int(options.get("max_spikes", 1)) > 1
-    joined = ["MAX"] if kind == "Li" or several else ["ORR"]
-    return _membrane(kind, options, bias), joined if pooled else [], []
-
-
-def _sigma_delta(options: Mapping[str, Any]) -> list[str]:
-    """X, activation, difference to what was sent, whole steps (round) or what leaves the dead band, add to what was sent."""
-    activation = [] if options.get("activation", "relu") == "identity" else ["MAX"]
-    kept = ["ABS", "GTH", "MUL"] if options.get("mode", "round") == "deadband" else ["MUL", "RND", "MUL"]
-    return ["MLD", *activation, "MLD", "SUB", *kept, "ADD", "MST"]
-
-
-def _membrane(kind: str, options: Mapping[str, Any], bias: bool) -> list[str]:
-    """Load, integrate, spike, reset, clamp, decay and store a membrane (and a synaptic current)."""
-    decay = [] if kind == "If" else ["MUL"]
-    if kind != "If" and _matters(options.get("v_leak", 0.0)):
-        decay.append("ADD")
-    current = ["MLD", "ADD"] if kind == "CubaLif" else []
-    spikes = [] if kind == "Li" else _spikes(options)
-    clamp = ["MAX"] if options.get("v_min") is not None else []
-    stored = ["MST", "MUL", "MST"] if kind == "CubaLif" else ["MST"]
-    return ["MLD", *current, *(["MLD", "ADD"] if bias else []), *decay, *spikes, *clamp, *stored]
-
-
-def _spikes(options: Mapping[str, Any]) -> list[str]:
-    """Compare and reset; with several spikes a step, count them: min(floor(v / threshold), max_spikes)."""
-    if int(options.get("max_spikes", 1)) > 1:
-        count = ["MUL", "SUB", "RND", "MIN", "MAX"]
-        return (
-            [*count, "MUL", "SUB"]
-            if options.get("reset", "value") == "subtract"
-            else [*count, "EQL", *_to_value(options)]
-        )
-    if options.get("reset", "value") == "subtract":
-        return ["GTH", "AND", "SUB"]
-    return ["GTH", *_to_value(options)]
-
-
-def _to_value(options: Mapping[str, Any]) -> list[str]:
-    return ["MUL", "MUL", "ADD"] if _matters(options.get("v_reset", 0.0)) else ["MUL"]
-
-
-def _matters(value: Any) -> bool:
-    """Return whether a field, a number or an array, is anywhere other than zero."""
-    return bool(np.any(np.asarray(value) != 0))

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
 
 from seneca_sim.chip.description import Chip
 from seneca_sim.chip.number_types import bits_of
 from seneca_sim.chip.programs import FirePrograms
 from seneca_sim.engine.programs import network_programs
 from seneca_sim.graph.network import Layer, Network
-from seneca_sim.graph.neurons import Relu, SigmaDelta, ThresholdRelu
+from seneca_sim.mapping.firing import Evaluate, evaluate_rule
 
 __all__ = [
     "Costs",
@@ -22,10 +19,6 @@ __all__ = [
     "costs_of",
     "evaluate_rule",
 ]
-
-Evaluate = Literal["always", "touched", "touched_later"]
-"""Which output positions run the neuron program: all in every step, those with a synaptic operation in the step, or all in
-step 0 and the touched ones from step 1 on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +66,6 @@ class Costs:
     """Edges numbered through all layers in order."""
 
 
-def evaluate_rule(layer: Layer) -> Evaluate:
-    """Return which positions of a layer must run their neuron program, from its equation and its bias.
-
-    An untouched position may be skipped where its neurons provably keep their state and send nothing: rectifiers without a
-    positive bias, and sigma-delta layers once the bias itself has been sent (at once if it is never sent).
-    """
-    bias = np.zeros(1) if layer.bias is None else np.asarray(layer.bias, dtype=np.float64)
-    match layer.neuron:
-        case Relu():
-            return "touched" if bool(np.all(bias <= 0)) else "always"
-        case ThresholdRelu(threshold=threshold):
-            return "touched" if bool(np.all(np.asarray(threshold) >= 0) and np.all(bias <= 0)) else "always"
-        case SigmaDelta(activation=activation):
-            silent = np.all(bias <= 0) if activation == "relu" else np.all(bias == 0)
-            return "touched" if bool(silent) else "touched_later"
-        case _:
-            return "always"
-
-
 def costs_of(network: Network, chip: Chip) -> Costs:
     """Return what the programs of a chip cost a network.
 
@@ -105,12 +79,12 @@ def costs_of(network: Network, chip: Chip) -> Costs:
     (8, 'touched', 16, (EdgeCosts(neurons_per_chunk=8, chunk_cycles=42),))
     """
     programs = network_programs(network, chip)
-    layers = (_layer_costs(layer, own.fire, chip) for layer, own in zip(network.layers, programs, strict=True))
+    layers = (_layer_costs(network, layer, own.fire, chip) for layer, own in zip(network.layers, programs, strict=True))
     edges = (EdgeCosts(program.neurons_per_chunk, program.cycles) for own in programs for program in own.integrate)
     return Costs(tuple(layers), tuple(edges))
 
 
-def _layer_costs(layer: Layer, fire: FirePrograms | None, chip: Chip) -> LayerCosts:
+def _layer_costs(network: Network, layer: Layer, fire: FirePrograms | None, chip: Chip) -> LayerCosts:
     """Return the costs of firing one layer; of an input layer, only the width of its values."""
     value_bits = bits_of(chip, "event", layer.precision.event)
     if fire is None:
@@ -120,6 +94,6 @@ def _layer_costs(layer: Layer, fire: FirePrograms | None, chip: Chip) -> LayerCo
         update_cycles=fire.update.cycles,
         pool_cycles=0 if fire.pool is None else fire.pool.cycles,
         emit_cycles=fire.emit.cycles,
-        evaluate=evaluate_rule(layer),
+        evaluate=evaluate_rule(layer, bias_known=network.weights != "absent"),
         value_bits=value_bits,
     )

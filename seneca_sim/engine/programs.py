@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
-import numpy as np
+from dataclasses import dataclass
 
 from seneca_sim.chip.description import Chip
 from seneca_sim.chip.number_types import Role, priced_type
 from seneca_sim.chip.programs import FirePrograms, Program, fire_programs, integrate_program
 from seneca_sim.graph.network import Edge, Layer, Network, Precision
+from seneca_sim.mapping.firing import fire_options
 
 __all__ = ["LayerPrograms", "network_programs", "priced_as"]
 
@@ -28,18 +27,18 @@ class LayerPrograms:
 def network_programs(network: Network, chip: Chip) -> tuple[LayerPrograms, ...]:
     """Return the programs of each layer of a network on a chip."""
     return tuple(
-        LayerPrograms(_fire(layer, chip), tuple(_integrate(network, layer, edge, chip) for edge in layer.edges))
+        LayerPrograms(
+            _fire(network, layer, chip), tuple(_integrate(network, layer, edge, chip) for edge in layer.edges)
+        )
         for layer in network.layers
     )
 
 
-def _fire(layer: Layer, chip: Chip) -> FirePrograms | None:
+def _fire(network: Network, layer: Layer, chip: Chip) -> FirePrograms | None:
     """Return the programs that fire a layer, None for input layers."""
     if layer.neuron is None:
         return None
-    options = {field.name: getattr(layer.neuron, field.name) for field in fields(layer.neuron)}
-    options["bias"] = layer.bias is not None and bool(np.any(layer.bias != 0))
-    return fire_programs(chip, type(layer.neuron).__name__, options, layer.precision, layer.pool is not None)
+    return fire_programs(chip, *fire_options(network, layer), layer.precision, layer.pool is not None)
 
 
 def _integrate(network: Network, layer: Layer, edge: Edge, chip: Chip) -> Program:

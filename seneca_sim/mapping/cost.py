@@ -9,7 +9,7 @@ of the pipeline are left out: it compares splits, it does not predict latency.
 from __future__ import annotations
 
 from collections.abc import Mapping as Map
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +22,7 @@ from seneca_sim.chip.number_types import bits_of
 from seneca_sim.chip.programs import FirePrograms, fire_programs, integrate_program
 from seneca_sim.chip.timing import Timing
 from seneca_sim.graph.network import Edge, Layer, Network, Precision
-from seneca_sim.graph.neurons import Relu, SigmaDelta, ThresholdRelu
+from seneca_sim.mapping.firing import evaluate_rule, fire_options
 from seneca_sim.mapping.geometry import Axis, edge_axis, output_range, windows
 
 __all__ = ["LayerCost", "Sent", "layer_cost", "packet_flits", "sent_values"]
@@ -112,9 +112,13 @@ class _EdgeCost:
     """Channels of a chunk."""
     channels: int
     groups: int
+    sums: int
+    """Sums of each neuron that the edge feeds; a chunk holds channels of all of them."""
 
     def chunks(self, channels: int) -> float:
         """Return the chunks per round of a part with some channels; a part outside a convolution group has no round of it."""
+        if self.groups == 1:
+            return -(-channels * self.sums // self.chunk)
         of_group = self.channels / self.groups
         if channels < of_group:
             return -(-channels // self.chunk) / self.groups
@@ -181,9 +185,9 @@ def layer_cost(
         )
         for edge in layer.edges
     )
-    programs = fire_programs(chip, *_neuron(layer), layer.precision, layer.pool is not None)
+    programs = fire_programs(chip, *fire_options(network, layer), layer.precision, layer.pool is not None)
     rows = np.arange(layer.out_shape[1], dtype=np.int64)
-    fired = _fired_positions(layer, edges)
+    fired = _fired_positions(network, layer, edges)
     sent = sent_values(network, number, trace)
     packets, _ = packet_flits(layer, chip, timing, sent.values)
     sending = (
@@ -205,14 +209,6 @@ def layer_cost(
         firing=_work(rows, rows + 1, control),
         sending=_work(rows, rows + 1, sending),
     )
-
-
-def _neuron(layer: Layer) -> tuple[str, dict[str, Any]]:
-    """Return the kind of a layer's neurons and their fields, as the chip's programs ask for them."""
-    options = (
-        {} if layer.neuron is None else {each.name: getattr(layer.neuron, each.name) for each in fields(layer.neuron)}
-    )
-    return type(layer.neuron).__name__, {**options, "bias": layer.bias is not None}
 
 
 def _cycles_per_output(layer: Layer, programs: FirePrograms, timing: Timing) -> float:
@@ -241,34 +237,38 @@ def _edge_cost(network: Network, chip: Chip, layer: Layer, edge: Edge, sent: Sen
     first, last = windows(layer, output_range(layer, "rows"), "rows")
     on_rows, end_rows = first, last + 1
     low, high = _input_bounds(rows, first, last)
-    dense = edge.kind == "dense"
-    grouped = by_input_row(
-        sent.values / timing.group_size if dense and timing.group_scope == "step" else rounds * touched
-    )
+    vector, once = edge.kind == "dense" or edge.broadcast, edge.broadcast
+    touched = np.ones_like(touched) if once else touched
+    gathers = timing.group_scope == "step" and (edge.kind == "dense" or (once and groups == 1))
+    grouped = by_input_row(sent.values / timing.group_size if gathers else rounds * touched)
     per_chunk = program.cycles + timing.lc_chunk
     decode = by_input_row(packets * timing.rv_packet + sent.values * timing.rv_value) + timing.rv_token
-    positions = by_input_row(packets * touched * (0 if dense else timing.rv_position))
-    tasks = {"position": rounds * touched, "row": rounds, "pixel": rounds}[timing.task_scope] * timing.lc_task
-    on_neurons = _work(on_rows, end_rows, _on_neuron_rows(rows, by_input_row(tasks)))
+    positions = by_input_row(packets * touched * (0 if vector else timing.rv_position))
+    tasks = by_input_row({"position": rounds * touched, "row": rounds, "pixel": rounds}[timing.task_scope])
+
+    def on_neurons(amount: Real) -> _Work:
+        """Return what each touch of a neuron row costs; of a broadcast edge, what each part does once."""
+        return _work(low, high, amount) if once else _work(on_rows, end_rows, _on_neuron_rows(rows, amount))
+
+    pixel = timing.task_scope == "pixel"
     return _EdgeCost(
-        rounds=_work(on_rows, end_rows, _on_neuron_rows(rows, grouped) * per_chunk),
-        tasks=_work(low, high, by_input_row(tasks)) if timing.task_scope == "pixel" else on_neurons,
-        decoding=(_work(low, high, decode), _work(on_rows, end_rows, _on_neuron_rows(rows, positions))),
-        visits=_on_neuron_rows(rows, by_input_row(touched)),
+        rounds=on_neurons(grouped * per_chunk),
+        tasks=(_work(low, high, tasks * timing.lc_task) if pixel else on_neurons(tasks * timing.lc_task)),
+        decoding=(_work(low, high, decode), on_neurons(positions)),
+        visits=np.zeros(rows.neurons) if once else _on_neuron_rows(rows, by_input_row(touched)),
         chunk=program.neurons_per_chunk,
         channels=layer.shape[0],
         groups=groups,
+        sums=edge.sums,
     )
 
 
 def _on_neuron_rows(axis: Axis, amount: Real) -> Real:
     """Return per neuron row the sum of an amount over the input rows that touch it, once for each touch."""
-    complete = axis.inputs // axis.pool
-    acting = amount[: complete * axis.pool].reshape(complete, axis.pool).sum(axis=1)
+    acting = amount[: axis.sources * axis.pool].reshape(axis.sources, axis.pool).sum(axis=1)
     total = np.zeros(axis.neurons)
-    for tap in range(axis.kernel):
-        source = np.arange(axis.neurons) * axis.stride - axis.padding + tap * axis.dilation
-        real = (source >= 0) & (source < complete)
+    for tap in range(axis.taps):
+        source, real = axis.sources_of(np.arange(axis.neurons, dtype=np.int64), tap)
         total[real] += acting[source[real]]
     return total
 
@@ -281,10 +281,10 @@ def _input_bounds(axis: Axis, first: Index, last: Index) -> tuple[Index, Index]:
     return np.minimum(needed_from, needed_to).astype(np.int64), needed_to
 
 
-def _fired_positions(layer: Layer, edges: tuple[_EdgeCost, ...]) -> Real:
+def _fired_positions(network: Network, layer: Layer, edges: tuple[_EdgeCost, ...]) -> Real:
     """Return the output positions per row that run their neuron program: all, or at most those that a value touches."""
     columns = layer.out_shape[2]
-    if not isinstance(layer.neuron, Relu | ThresholdRelu | SigmaDelta):
+    if evaluate_rule(layer, bias_known=network.weights != "absent") == "always":
         return np.full(layer.out_shape[1], float(columns))
     first, last = windows(layer, output_range(layer, "rows"), "rows")
     visits = np.zeros(layer.out_shape[1])

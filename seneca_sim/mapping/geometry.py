@@ -26,7 +26,9 @@ AxisName = Literal["rows", "columns"]
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis of an edge: input r touches neuron o where o * stride - padding + tap * dilation = r // pool for a tap.
+    """One axis of an edge: input r touches neuron o where, for a tap, o * stride - padding + tap * dilation = r // pool * upsample.
+
+    Through a broadcast edge the one input position touches every neuron.
 
     >>> axis = Axis(inputs=8, neurons=8, kernel=3, padding=1)
     >>> axis.touched((0, 8))[1].tolist()  # highest neuron row touched by each input row
@@ -44,16 +46,42 @@ class Axis:
     padding: int = 0
     dilation: int = 1
     pool: int = 1
+    upsample: int = 1
+    broadcast: bool = False
+
+    @property
+    def sources(self) -> int:
+        """Number of input positions after pooling."""
+        return self.inputs // self.pool
+
+    def sources_of(self, neurons: Index, tap: int) -> tuple[Index, NDArray[np.bool_]]:
+        """Return the pooled input position that each neuron reads through a tap, and whether there is one.
+
+        Broadcast edges are looked at as one tap.
+        """
+        if self.broadcast:
+            return np.zeros_like(neurons), np.ones(neurons.shape, dtype=np.bool_)
+        place = neurons * self.stride - self.padding + tap * self.dilation
+        source = place // self.upsample
+        return source, (place % self.upsample == 0) & (source >= 0) & (source < self.sources)
+
+    @property
+    def taps(self) -> int:
+        """Number of taps; one for broadcast edges."""
+        return 1 if self.broadcast else self.kernel
 
     def touched(self, span: Span) -> tuple[Index, Index, Index]:
         """Return (lowest, highest, number) of the neurons of `span` that each input position touches; (-1, -1, 0) for none."""
+        if self.broadcast:
+            one = np.ones(self.inputs, dtype=np.int64)
+            return one * span[0], one * (span[1] - 1), one * (span[1] - span[0])
         source = np.arange(self.inputs, dtype=np.int64) // self.pool
-        complete = source < self.inputs // self.pool
+        complete = source < self.sources
         lowest = np.full(self.inputs, self.neurons, dtype=np.int64)
         highest = np.full(self.inputs, -1, dtype=np.int64)
         number = np.zeros(self.inputs, dtype=np.int64)
         for tap in range(self.kernel):
-            shifted = source + self.padding - tap * self.dilation
+            shifted = source * self.upsample + self.padding - tap * self.dilation
             neuron = shifted // self.stride
             hit = complete & (shifted % self.stride == 0) & (neuron >= span[0]) & (neuron < span[1])
             lowest[hit] = np.minimum(lowest[hit], neuron[hit])
@@ -67,14 +95,10 @@ class Axis:
         first, end = (0, self.inputs) if inputs is None else inputs
         neuron = np.arange(*span, dtype=np.int64)
         last = np.full(neuron.shape, -1, dtype=np.int64)
-        for tap in range(self.kernel):
-            source = neuron * self.stride - self.padding + tap * self.dilation
+        for tap in range(self.taps):
+            source, real = self.sources_of(neuron, tap)
             position = np.minimum(source * self.pool + self.pool, end) - 1
-            real = (
-                (source >= 0)
-                & (source < self.inputs // self.pool)
-                & (position >= np.maximum(source * self.pool, first))
-            )
+            real &= position >= np.maximum(source * self.pool, first)
             last = np.maximum(last, np.where(real, position, -1))
         return last
 
@@ -90,6 +114,8 @@ def edge_axis(network: Network, layer: Layer, edge: Edge, name: AxisName) -> Axi
         padding=edge.padding[index],
         dilation=edge.dilation[index],
         pool=edge.pool[index],
+        upsample=edge.upsample[index],
+        broadcast=edge.broadcast,
     )
 
 

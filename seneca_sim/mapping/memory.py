@@ -3,7 +3,8 @@
 Widths are those that the chip prices the layer's number types as. Weights are stored densely, zeros included; skipping
 masked chunks takes one bit for each chunk of weights (input channel, kernel position, chunk of output channels) on top.
 Scales and neuron constants are in instructions and registers, the one bit per position that notes a touched neuron is in
-its state word: neither is counted.
+its state word: neither is counted, nor are the 256 entries that a core needs of each function that it looks up in a table.
+Only sums that edges feed are kept. What a broadcast edge adds is one sum per channel, kept by every part of these channels.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 
 from seneca_sim.chip import Chip
 from seneca_sim.chip.number_types import bits_of
-from seneca_sim.chip.programs import integrate_program, output_maps, state_bits
+from seneca_sim.chip.programs import integrate_program, output_maps, state_bits, whole_maps
 from seneca_sim.graph.network import Edge, Layer, Network, Precision
-from seneca_sim.graph.neurons import is_stateful
+from seneca_sim.graph.neurons import MultiThreshold, is_stateful
+from seneca_sim.mapping.firing import fire_options
 from seneca_sim.mapping.geometry import neuron_box
 from seneca_sim.mapping.types import Mapping, Part
 
@@ -27,11 +29,11 @@ __all__ = ["MEMORY_KINDS", "SHARED_KINDS", "LayerMemory", "Memory", "core_memory
 MEMORY_KINDS = (
     "weights",  # of all layers that are no head, replicas included
     "head_weights",  # of detection and classification heads
-    "biases",  # one per channel, as wide as a state
+    "biases",  # one per channel and sum, as wide as a state; the thresholds of `MultiThreshold` that differ between channels
     "masks",  # one bit for each chunk of a masked edge (`masked: chunk_skip`)
-    "states",  # whole maps of neurons that remember
+    "states",  # whole maps of neurons that remember, of the inner state of cells, of rings that delay
     "held_outputs",  # the values sent in the step before, for recurrent edges
-    "row_buffers",  # the state rows of neurons that do not remember
+    "row_buffers",  # the state rows of sums that nobody remembers, and the sums per channel of broadcast edges
 )
 SHARED_KINDS = 4
 """The first kinds belong to channels: parts of the same channels on different cores hold replicas, on the same core one copy."""
@@ -48,10 +50,16 @@ class LayerMemory:
     is_head: bool
     bias_bits: int
     """Per channel."""
-    mask_bits: tuple[tuple[int, int, int], ...]
-    """Per masked edge: (bits for each chunk of channels, channels of a chunk, channels of a convolution group)."""
+    mask_bits: tuple[tuple[int, int, int, int], ...]
+    """Per masked edge: (bits for each chunk of channels, channels of a chunk, channels of a convolution group, sums).
+
+    A chunk holds channels of all sums that the edge feeds."""
     neuron_bits: int
-    """States of one neuron, before fused pooling."""
+    """Sums and states of one neuron, before fused pooling; of stateless ones only some rows are kept."""
+    whole_bits: int
+    """What every neuron of the map keeps besides: c of a cell, rings that delay."""
+    vector_bits: int
+    """Sums of broadcast edges, per channel."""
     output_bits: int
     """States that stand behind the fused pooling, per output."""
     held_bits: int
@@ -65,8 +73,8 @@ class LayerMemory:
         """
         weights = channels * self.weight_bits
         masks = sum(
-            bits * (channels // group * -(-group // chunk) + -(-(channels % group) // chunk))
-            for bits, chunk, group in self.mask_bits
+            bits * (channels // group * -(-group * sums // chunk) + -(-(channels % group) * sums // chunk))
+            for bits, chunk, group, sums in self.mask_bits
         )
         head = (0, weights) if self.is_head else (weights, 0)
         return (*head, channels * self.bias_bits, masks)
@@ -74,10 +82,11 @@ class LayerMemory:
     def map_kinds(self, channels: int, neurons: tuple[int, int], outputs: int, state_rows: int) -> tuple[int, int, int]:
         """Return the bits of states, held outputs and row buffers for (rows, columns) of neurons and a number of outputs."""
         rows, columns = neurons
-        held = channels * outputs * self.held_bits
+        whole = rows * columns * self.whole_bits
         if self.stateful:
-            return channels * (rows * columns * self.neuron_bits + outputs * self.output_bits), held, 0
-        return 0, held, channels * min(state_rows, rows) * columns * self.neuron_bits
+            whole += rows * columns * self.neuron_bits + outputs * self.output_bits
+        buffered = 0 if self.stateful else min(state_rows, rows) * columns * self.neuron_bits
+        return channels * whole, channels * outputs * self.held_bits, channels * (buffered + self.vector_bits)
 
 
 def layer_memory(network: Network, chip: Chip, number: int) -> LayerMemory:
@@ -89,31 +98,46 @@ def layer_memory(network: Network, chip: Chip, number: int) -> LayerMemory:
         If the chip has no programs for the layer's number types and does not say what they are priced as.
     """
     layer = network.layers[number]
-    kind = type(layer.neuron).__name__
+    kind, options = fire_options(network, layer)
     state = bits_of(chip, "state", layer.precision.state)
     behind = output_maps(kind) * state if layer.pool is not None else 0
+    whole = whole_maps(kind, options) * state
     weighted = [edge for edge in layer.edges if edge.weight is not None]
     width = bits_of(chip, "weight", layer.precision.weight) if weighted else 0
     held = any(edge.delay and edge.source == number for each in network.layers for edge in each.edges)
     skips = chip.core.masked.value == "chunk_skip"
     return LayerMemory(
-        weight_bits=width * sum(_weights_of_channel(edge) for edge in weighted),
+        weight_bits=width * sum(edge.sums * _weights_of_channel(edge) for edge in weighted),
         is_head=layer.is_head,
-        bias_bits=0 if layer.bias is None else state,
+        bias_bits=state * (_thresholds_of_channel(layer) + (0 if layer.bias is None else layer.sums)),
         mask_bits=tuple(
-            (_weights_of_channel(edge), _chunk_of(network, chip, layer, edge), layer.shape[0] // edge.groups)
+            (
+                _weights_of_channel(edge),
+                _chunk_of(network, chip, layer, edge),
+                layer.shape[0] // edge.groups,
+                edge.sums,
+            )
             for edge in weighted
             if skips and edge.mask is not None
         ),
-        neuron_bits=state_bits(chip, kind, layer.precision.state) - behind,
+        neuron_bits=state_bits(chip, kind, layer.precision.state, options) - behind - whole,
+        whole_bits=whole,
+        vector_bits=state * sum(each.vector for each in options["sums"]),
         output_bits=behind,
         held_bits=max(1, bits_of(chip, "event", layer.precision.event)) if held else 0,
         stateful=layer.neuron is not None and is_stateful(layer.neuron),
     )
 
 
+def _thresholds_of_channel(layer: Layer) -> int:
+    """Return the thresholds of one channel where they differ between channels, else 0."""
+    if not isinstance(layer.neuron, MultiThreshold) or layer.neuron.thresholds.shape[0] == 1:
+        return 0
+    return int(layer.neuron.thresholds.shape[1])
+
+
 def _weights_of_channel(edge: Edge) -> int:
-    """Return the weights of one output channel."""
+    """Return the weights of one output channel, for one sum."""
     return 0 if edge.weight is None else int(np.prod(edge.weight.shape[1:]))
 
 

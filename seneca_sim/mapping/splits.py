@@ -93,7 +93,7 @@ def part_bits(layer: Layer, memory: LayerMemory, channels: int, state_rows: int)
     first, last = windows(layer, output_range(layer, "rows"), "rows")
     neurons = np.maximum(last[ends - 1][None, :] + 1 - first[starts][:, None], 0)
     outputs = np.maximum(ends[None, :] - starts[:, None], 0) * layer.out_shape[2]
-    per_channel = outputs * memory.held_bits
+    per_channel = outputs * memory.held_bits + neurons * columns * memory.whole_bits + memory.vector_bits
     if memory.stateful:
         per_channel += neurons * columns * memory.neuron_bits + outputs * memory.output_bits
     else:

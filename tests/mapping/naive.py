@@ -13,11 +13,14 @@ def touched(edge: Edge, size: int, row: int, first: int, end: int, axis: int) ->
     """Neurons of [first, end) that input position `row` touches on one axis, by the definition of a convolution."""
     if row // edge.pool[axis] >= size // edge.pool[axis]:
         return set()
+    if edge.broadcast:
+        return set(range(first, end))
+    place = row // edge.pool[axis] * edge.upsample[axis]
     return {
         neuron
         for neuron in range(first, end)
         for tap in range(edge.kernel[axis])
-        if neuron * edge.stride[axis] - edge.padding[axis] + tap * edge.dilation[axis] == row // edge.pool[axis]
+        if neuron * edge.stride[axis] - edge.padding[axis] + tap * edge.dilation[axis] == place
     }
 
 

@@ -113,7 +113,7 @@ def fewest_bins(items, limit):
 
 
 def test_packings_are_at_most_one_core_above_the_optimum_and_mostly_on_it():
-    free = LayerMemory(0, False, 0, (), 0, 0, 0, False)
+    free = LayerMemory(0, False, 0, (), 0, 0, 0, 0, 0, False)
     rng = np.random.default_rng(5)
     gaps = []
     for _ in range(150):
