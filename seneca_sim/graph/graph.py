@@ -11,9 +11,12 @@ from typing import Literal
 
 from seneca_sim.errors import GraphError
 from seneca_sim.graph.network import InputContract, Precision
-from seneca_sim.graph.nodes import Input, Node, Output
+from seneca_sim.graph.nodes import DetectionOutput, Input, Node, Output
 
-__all__ = ["Graph", "GraphBuilder", "Link", "node_order"]
+__all__ = ["Graph", "GraphBuilder", "Link", "Weights", "node_order"]
+
+Weights = Literal["given", "random", "absent"]
+"""Whether a network's arrays are its own, drawn, or placeholders for those of a published network that are not public."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +26,15 @@ class Link:
     source: str
     target: str
     port: int = 0
-    """Orders the inputs of a `Concat`."""
+    """Orders the inputs of a `Concat`; says which sums of a neuron with several of them are fed (`neurons.sum_ports`)."""
     delay: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:
-    """Named nodes in file order, and links. Several links into one node add up, except into `Concat`."""
+    """Named nodes in file order, and links. Several links into one node add up (into one port, where ports differ), except
+    into `Concat`.
+    """
 
     name: str
     nodes: Mapping[str, Node]
@@ -45,6 +50,9 @@ class Graph:
     task: Literal["classification", "other"] = "classification"
     input_contract: InputContract = field(default_factory=InputContract)
     assumptions: tuple[str, ...] = ()
+    weights: Weights = "given"
+    resets: Mapping[str, tuple[int, int]] = field(default_factory=lambda: MappingProxyType({}))
+    """By the name of a neuron: its states return to their initial values every so many steps, first before step (second number)."""
 
     def links_into(self, name: str) -> list[Link]:
         """Return the links into a node by port, then in file order."""
@@ -109,17 +117,18 @@ def _check_links(graph: Graph) -> None:
             )
     sources = {link.source for link in graph.links}
     targets = {link.target for link in graph.links}
-    for kind in (Input, Output):
+    for kind in (Input, Output | DetectionOutput):
         if not any(isinstance(node, kind) for node in graph.nodes.values()):
-            raise GraphError(f"{graph.name}: there is no {kind.__name__} node; add one")
+            raise GraphError(f"{graph.name}: there is no {'Input' if kind is Input else 'Output'} node; add one")
     for name, node in graph.nodes.items():
         if isinstance(node, Input) and name in targets:
             raise GraphError(f"{graph.name}: {name}: an Input takes no links; remove the links into it")
-        if isinstance(node, Output) and name in sources:
+        is_end = isinstance(node, Output | DetectionOutput)
+        if is_end and name in sources:
             raise GraphError(f"{graph.name}: {name}: an Output has no links to other nodes; remove the links from it")
         if not isinstance(node, Input) and name not in targets:
             raise GraphError(f"{graph.name}: {name}: nothing reaches this node; link it or remove it")
-        if not isinstance(node, Output) and name not in sources:
+        if not is_end and name not in sources:
             raise GraphError(f"{graph.name}: {name}: this node leads nowhere; link it to an Output or remove it")
 
 
@@ -160,6 +169,8 @@ class GraphBuilder:
         task: Literal["classification", "other"] = "classification",
         input_contract: InputContract | None = None,
         default_precision: Precision | None = None,
+        weights: Weights = "given",
+        assumptions: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self._nodes: dict[str, Node] = {}
@@ -170,14 +181,28 @@ class GraphBuilder:
         self._task = task
         self._contract = input_contract or InputContract()
         self._default = default_precision or Precision()
+        self._weights: Weights = weights
+        self._assumptions = assumptions
+        self._resets: dict[str, tuple[int, int]] = {}
 
     def __repr__(self) -> str:
         return f"GraphBuilder({self.name!r}, nodes={list(self._nodes)})"
 
     def add(
-        self, name: str, node: Node, *sources: str, precision: Precision | None = None, head: bool = False
+        self,
+        name: str,
+        node: Node,
+        *sources: str,
+        precision: Precision | None = None,
+        head: bool = False,
+        reset_every: int = 0,
+        reset_first: int = 0,
     ) -> GraphBuilder:
-        """Add a node with links from `sources` (ports in their order), or from the node added last."""
+        """Add a node with links from `sources` (ports in their order), or from the node added last.
+
+        With `reset_every` the states of a neuron return to their initial values before the steps reset_first,
+        reset_first + reset_every, and so on.
+        """
         if name in self._nodes:
             raise GraphError(f"{self.name}: {name}: there is a node of this name already; choose another name")
         if not sources and not isinstance(node, Input) and self._nodes:
@@ -188,11 +213,19 @@ class GraphBuilder:
             self._precision[name] = precision
         if head:
             self._heads.add(name)
+        if reset_every:
+            self._resets[name] = (reset_every, reset_first)
         return self
 
-    def link(self, source: str, target: str, *, delay: Literal[0, 1] = 0) -> GraphBuilder:
-        """Add a link; with delay 1 it may close a cycle."""
-        port = sum(link.target == target for link in self._links)
+    @property
+    def last(self) -> str:
+        """The node added last."""
+        return next(reversed(self._nodes))
+
+    def link(self, source: str, target: str, *, delay: Literal[0, 1] = 0, port: int | None = None) -> GraphBuilder:
+        """Add a link, at the next port if none is stated; with delay 1 it may close a cycle."""
+        if port is None:
+            port = sum(link.target == target for link in self._links)
         self._links.append(Link(source, target, port, delay))
         return self
 
@@ -208,6 +241,9 @@ class GraphBuilder:
             self._dt_us,
             self._task,
             self._contract,
+            self._assumptions,
+            self._weights,
+            MappingProxyType(dict(self._resets)),
         )
         node_order(graph)
         return graph

@@ -8,23 +8,31 @@
 - Flattening vanishes: dense weights are reshaped to the map that they see.
 - Where sums meet weights again, or are read twice, or end at an output, a layer of `Identity` neurons holds them. Between
   sigma-delta neurons, whose events are changes, such a layer passes changes on exactly, and its bias counts once.
+- A transposed convolution becomes an edge with `upsample`. Nearest upsampling goes into `add` edges straight into neurons;
+  a convolution that reads an enlarged map reads a layer of `Identity` neurons that holds it.
+- A map of one position that scales a whole map (`Product`, `ContextThreshold`) arrives over broadcast edges.
+- A `Delay` of one length that alone feeds neurons which nothing else feeds becomes the delay of their layer.
+- Over delay 1 the chip replays what neurons sent: what enters the network, or passes weights that cannot be replayed row by
+  row, goes through a layer of `Identity` neurons first.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from itertools import count
 from math import prod
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.errors import GraphError
-from seneca_sim.graph.checks import check_layer, check_node
+from seneca_sim.graph.blocks import open_blocks
+from seneca_sim.graph.checks import check_node
+from seneca_sim.graph.drafts import Draft, LayerWriter, fitted_term, is_replayable
 from seneca_sim.graph.graph import Graph, Link, node_order
-from seneca_sim.graph.network import Edge, Layer, MaxPool, Network
-from seneca_sim.graph.neurons import Identity, Neuron, SigmaDelta
+from seneca_sim.graph.network import Layer, MaxPool, Network
+from seneca_sim.graph.neurons import Delay, Identity, MultiThreshold, Neuron, SigmaDelta, sum_names, sum_ports
 from seneca_sim.graph.nodes import (
     Add,
     Affine,
@@ -32,16 +40,20 @@ from seneca_sim.graph.nodes import (
     BatchNorm2d,
     Concat,
     Conv2d,
+    ConvTranspose2d,
     Dense,
+    DetectionOutput,
     Flatten,
+    GlobalAvgPool2d,
     Input,
     MaxPool2d,
+    Node,
     Output,
     SumPool2d,
+    Upsample,
     pair,
 )
-from seneca_sim.graph.numerics import check_weights, infer_precision
-from seneca_sim.graph.rewrites import swap_max_pools
+from seneca_sim.graph.rewrites import is_foldable_delay, swap_max_pools
 from seneca_sim.graph.shapes import Form, Shape, infer_forms
 from seneca_sim.graph.wires import (
     Term,
@@ -53,6 +65,7 @@ from seneca_sim.graph.wires import (
     scale_wire,
     weigh_conv,
     weigh_dense,
+    weigh_transposed,
 )
 
 __all__ = ["lower"]
@@ -63,7 +76,7 @@ def lower(graph: Graph) -> Network:
     for name, node in graph.nodes.items():
         check_node(f"{graph.name}: {name}", node)
     node_order(graph)
-    graph = swap_max_pools(graph)
+    graph = swap_max_pools(open_blocks(graph))
     with np.errstate(over="ignore"):  # what becomes too large is refused by `check_layer`
         return _Lowering(graph, infer_forms(graph)).network()
 
@@ -72,24 +85,15 @@ def _is_neuron(graph: Graph, name: str) -> bool:
     return isinstance(graph.nodes[name], Neuron)
 
 
-@dataclass(slots=True)
-class _Draft:
-    """A layer while it grows: recurrent terms arrive last."""
-
-    name: str
-    neuron: Neuron | None
-    shape: Shape
-    terms: list[Term] = field(default_factory=list)
-    bias: Any = None
-    pool: MaxPool | None = None
-    is_output: bool = False
-
-
-def _behind_conv(name: str, node: Conv2d, wire: Wire, out: Shape) -> tuple[Term, ...]:
+def _behind_conv(name: str, node: Conv2d | ConvTranspose2d, wire: Wire, out: Shape) -> tuple[Term, ...]:
     """Return a weighted term for each plain term that a convolution sees; none if an edge cannot express one of them."""
     terms, first = [], 0
     for term in sorted(wire.terms, key=lambda term: term.first):
-        weighted = weigh_conv(term, name, node, slice(first, first + term.shape[0]), out)
+        channels = slice(first, first + term.shape[0])
+        if isinstance(node, Conv2d):
+            weighted = weigh_conv(term, name, node, channels, out)
+        else:
+            weighted = weigh_transposed(term, name, node, channels, out)
         if weighted is None:
             return ()
         terms.append(weighted)
@@ -104,7 +108,7 @@ class _Lowering:
         self.graph = graph
         self.forms = forms
         self.wires: dict[str, Wire] = {}
-        self.drafts: dict[str, _Draft] = {}
+        self.drafts: dict[str, Draft] = {}
         self.notes: list[str] = []
 
     def network(self) -> Network:
@@ -113,18 +117,19 @@ class _Lowering:
         for name in node_order(self.graph):
             now = [link for link in self.graph.links_into(name) if not (link.delay and _is_neuron(self.graph, name))]
             late += [link for link in self.graph.links_into(name) if link not in now]
-            wire = self.leaving(name, [self.arriving(link) for link in now])
+            wire = self.leaving(name, [(link.port, self.arriving(link)) for link in now])
             if len(self.graph.links_from(name)) > 1 and not wire.is_plain:
                 wire = self.held(wire, reason="is read by several nodes")
             self.wires[name] = wire
         for link in late:
-            self.attach(self.drafts[link.target], self.delayed(self.wires[link.source], link))
-        number = {name: index for index, name in enumerate(self.drafts)}
-        edge_names: set[str] = set()
-        layers = tuple(self.layer(draft, number, edge_names) for draft in self.drafts.values())
+            self.attach(self.drafts[link.target], self.delayed(self.wires[link.source], link), link.port)
+        for draft in list(self.drafts.values()):
+            draft.terms = [self.replayable(draft, term) for term in draft.terms]
+        writer = LayerWriter(self.graph, self.drafts)
+        layers = tuple(writer.layer(draft) for draft in self.drafts.values())
         graph = self.graph
         notes = (*graph.assumptions, *self.notes)
-        return Network(graph.name, layers, graph.dt_us, graph.task, graph.input_contract, notes)
+        return Network(graph.name, layers, graph.dt_us, graph.task, graph.input_contract, notes, graph.weights)
 
     def where(self, name: str) -> str:
         """Return how an error names a node."""
@@ -153,32 +158,44 @@ class _Lowering:
                 )
         return replace(wire, terms=tuple(replace(term, delay=1) for term in wire.terms))
 
-    def leaving(self, name: str, wires: list[Wire]) -> Wire:
-        """Return what leaves a node, given what arrives."""
+    def leaving(self, name: str, arrived: list[tuple[int, Wire]]) -> Wire:
+        """Return what leaves a node, given what arrives at its ports."""
         node, form = self.graph.nodes[name], self.forms[name]
+        wires = [wire for _, wire in arrived]
         if isinstance(node, Input):
-            self.drafts[name] = _Draft(name, None, form.shape)
+            self.drafts[name] = Draft(name, None, form.shape)
             return Wire(name, form.shape, (Term(name, form.shape),))
         if isinstance(node, Concat):
             return concat_wires(name, form.map, [wire if wire.is_plain else self.held(wire) for wire in wires])
+        if isinstance(node, Neuron) and len(sum_names(node)) > 1:
+            return self.gathered(name, node, arrived, form.map)
         wire = add_wires(name if isinstance(node, Add) else f"{name}.sum", wires) if wires else Wire(name, form.map, ())
+        if isinstance(node, Neuron):
+            return self.fired(name, node, wire, form.map)
+        return self.passed(name, node, wire, form.shape)
+
+    def passed(self, name: str, node: Node, wire: Wire, out: Shape) -> Wire:
+        """Return what leaves a linear operator or an end."""
         match node:
-            case Output():
+            case Output() | DetectionOutput():
                 return self.output(wire)
             case Add() | Flatten():
                 return replace(wire, name=name)
-            case Conv2d():
-                return self.conv(name, node, wire, form.shape)
+            case Conv2d() | ConvTranspose2d():
+                return self.conv(name, node, wire, out)
             case Dense():
                 return self.dense(name, node, wire)
             case SumPool2d() | AvgPool2d():
-                return self.sum_pool(name, node, wire, form.shape)
+                return self.sum_pool(name, node, wire, out)
+            case GlobalAvgPool2d():
+                assert wire.map is not None  # shapes refuse joined flattened maps here
+                return self.sum_pool(name, AvgPool2d(wire.map[1:]), wire, out)
             case MaxPool2d():
-                return self.max_pool(name, node, wire, form.shape)
+                return self.max_pool(name, node, wire, out)
+            case Upsample():
+                return self.upsampled(name, node, wire, out)
             case BatchNorm2d() | Affine():
                 return self.scaled(name, node, wire)
-            case _ if isinstance(node, Neuron):
-                return self.fired(name, node, wire, form.map)
             case _:
                 raise GraphError(
                     f"{self.where(name)}: {type(node).__name__} has no lowering; write it with other nodes"
@@ -190,38 +207,101 @@ class _Lowering:
             raise GraphError(
                 f"{self.where(name)}: the neurons stand behind joined flattened maps, which form no map; put them before the Concat"
             )
-        draft = _Draft(name, self.shaped(name, neuron, map_), map_)
+        neuron = self.shaped(name, neuron, map_)
+        if isinstance(neuron, Delay) and wire.bias is None and is_foldable_delay(self.graph, name, neuron):
+            return replace(wire, name=name, steps=int(np.max(neuron.steps)))
+        draft = Draft(name, neuron, map_, delay=wire.steps)
         self.attach(draft, wire)
         self.drafts[name] = draft
-        return Wire(name, map_, (Term(name, map_),), delta=isinstance(neuron, SigmaDelta))
+        return Wire(name, map_, (Term(name, map_),), delta=isinstance(neuron, SigmaDelta) or self.passes(neuron, wire))
+
+    def passes(self, neuron: Neuron, wire: Wire) -> bool:
+        """Return whether a neuron sends on changes as changes."""
+        return wire.delta and isinstance(neuron, Delay)
+
+    def gathered(self, name: str, neuron: Neuron, arrived: list[tuple[int, Wire]], map_: Shape | None) -> Wire:
+        """Return what a neuron with several sums sends; what arrives at each port feeds some of them."""
+        assert map_ is not None  # shapes refuse joined flattened maps here
+        draft = Draft(name, self.shaped(name, neuron, map_), map_)
+        for port in sorted({port for port, _ in arrived}):
+            self.attach(draft, add_wires(f"{name}.sum", [wire for at, wire in arrived if at == port]), port)
+        self.drafts[name] = draft
+        return Wire(name, map_, (Term(name, map_),))
 
     def shaped(self, name: str, neuron: Neuron, map_: Shape) -> Neuron:
         """Return the neuron with its array constants as (channels, 1, 1), or as numbers where all are equal."""
         changed: dict[str, Any] = {}
         for entry in fields(neuron):
             value = getattr(neuron, entry.name)
-            if isinstance(value, np.ndarray):
-                channel = per_channel(value, map_)
-                if channel is None:
+            if not isinstance(value, np.ndarray):
+                continue
+            if isinstance(neuron, MultiThreshold) and entry.name == "thresholds":
+                if len(value) not in (1, map_[0]):
                     raise GraphError(
-                        f"{self.where(name)}: {entry.name} has shape {value.shape} for neurons {map_}; only one number, or one "
-                        "per channel, is supported"
+                        f"{self.where(name)}: thresholds have shape {value.shape} for neurons {map_}; expected 1 or {map_[0]} rows"
                     )
-                changed[entry.name] = float(channel[0]) if len(channel) == 1 else channel.reshape(-1, 1, 1)
+                continue
+            channel = per_channel(value, map_)
+            if channel is None:
+                raise GraphError(
+                    f"{self.where(name)}: {entry.name} has shape {value.shape} for neurons {map_}; only one number, or one "
+                    "per channel, is supported"
+                )
+            changed[entry.name] = float(channel[0]) if len(channel) == 1 else channel.reshape(-1, 1, 1)
         return replace(neuron, **changed)
 
-    def attach(self, draft: _Draft, wire: Wire) -> None:
-        """Add a wire's terms and bias to a layer; plain terms with a factor or pooling become depthwise convolutions."""
+    def attach(self, draft: Draft, wire: Wire, port: int = 0) -> None:
+        """Add a wire's terms and bias to the sums that a port of the draft's neurons feeds."""
+        several = draft.neuron is not None and draft.sums > 1
+        first_sum, sums = sum_ports(draft.neuron)[port] if draft.neuron is not None and several else (0, 1)
+        if several and wire.delta:
+            raise GraphError(
+                f"{self.where(draft.name)}: what arrives at port {port} are changes from sigma-delta neurons, but "
+                f"{type(draft.neuron).__name__} takes values; put Li(decay=1) neurons, which add changes up, in front"
+            )
+        if wire.map is not None and prod(wire.map[1:]) == 1 < draft.positions:
+            wire = self.single(wire)
         for term in wire.terms:
-            if term.weight is None and (term.scale is not None or term.pool != (1, 1)):
-                if term.size == prod(draft.shape):
-                    term = pool_term(term, f"{draft.name}.pool", term.pool, term.pool, (0, 0), term.shape)
-                    term = replace(term, pool=(1, 1))
-                else:
-                    term = self.standing(term)
-            draft.terms.append(term)
+            fitted = fitted_term(draft, wire, term, first_sum, sums)
+            fitted = fitted or fitted_term(draft, wire, self.standing(term), first_sum, sums)
+            draft.terms += [fitted] if fitted else []
         if wire.bias is not None:
-            draft.bias = wire.bias if draft.bias is None else draft.bias + wire.bias
+            draft.add_bias(wire.bias, first_sum, sums)
+
+    def single(self, wire: Wire) -> Wire:
+        """Return a wire of one position that can go to a whole map: from layers of one position, with kernels of one."""
+        for term in wire.terms:
+            weights = (1, 1) if term.weight is None else term.weight.shape[-2:]
+            folded = term.pool != (1, 1) or term.upsample != (1, 1)
+            if prod(self.sent_shape(term)[1:]) > 1 or prod(weights) > 1 or folded:
+                return self.held(wire, reason="of one position is used by a whole map")
+        return wire
+
+    def sent_shape(self, term: Term) -> Shape:
+        """Return the map that a term's source sends."""
+        if term.source not in self.drafts:
+            return self.forms[term.source].map or self.forms[term.source].shape
+        draft = self.drafts[term.source]
+        return Layer(draft.name, draft.neuron, draft.shape, pool=draft.pool).out_shape
+
+    def replayable(self, draft: Draft, term: Term) -> Term:
+        """Return a term that can be replayed in the next step, through a layer of its own where that is needed."""
+        in_rows = is_replayable(term)
+        if not term.delay or (in_rows and self.drafts[term.source].neuron is not None):
+            return term
+        whole = replace(term, delay=0, first=0, first_sum=0, sums=1)
+        inner = Term(term.source, self.sent_shape(term)) if in_rows else whole
+        name = self.unused(f"{term.source if in_rows or term.weight is None else term.node}.before")
+        self.drafts[name] = Draft(name, Identity(), inner.shape, [inner])
+        self.notes.append(
+            f"{name}: only what neurons sent can be replayed over delay 1; a layer that passes it on was added"
+        )
+        if in_rows:
+            return replace(term, source=name)
+        sent = Term(name, term.shape, first=term.first, delay=1)
+        fitted = fitted_term(draft, Wire(name, term.shape, (sent,)), sent, term.first_sum, term.sums)
+        assert fitted is not None  # it is all of its wire
+        return fitted
 
     def unused(self, name: str) -> str:
         """Return the name, or the name with a number, that no layer and no neuron node has."""
@@ -239,7 +319,7 @@ class _Lowering:
         changes = wire.delta and (wire.bias is not None or pool is not None)
         neuron = SigmaDelta(0.0, "deadband", "identity") if changes else Identity()
         name = self.unused(wire.name)
-        draft = _Draft(name, neuron, wire.map, pool=pool)
+        draft = Draft(name, neuron, wire.map, pool=pool, delay=wire.steps)
         self.attach(draft, wire)
         self.drafts[name] = draft
         if reason:
@@ -249,8 +329,11 @@ class _Lowering:
     def standing(self, term: Term) -> Term:
         """Return a plain term that a layer of its own, with the term's factor and pooling, sends."""
         delay = term.delay if term.source in self.drafts else 0
-        wire = Wire(f"{term.source}.scaled", term.shape, (replace(term, first=0, delay=term.delay - delay),))
-        (held,) = self.held(wire, reason="is scaled before it is joined to others").terms
+        name, reason = f"{term.source}.scaled", "is scaled before it is joined to others"
+        if term.upsample != (1, 1):
+            name, reason = term.node, "is enlarged in front of weights"
+        wire = Wire(name, term.shape, (replace(term, first=0, delay=term.delay - delay),))
+        (held,) = self.held(wire, reason=reason).terms
         return replace(held, first=term.first, delay=delay)
 
     def output(self, wire: Wire) -> Wire:
@@ -261,11 +344,20 @@ class _Lowering:
         self.drafts[wire.terms[0].source].is_output = True
         return wire
 
-    def conv(self, name: str, node: Conv2d, wire: Wire, out: Shape) -> Wire:
+    def conv(self, name: str, node: Conv2d | ConvTranspose2d, wire: Wire, out: Shape) -> Wire:
         """Return the wire behind a convolution: one weighted term for each layer that it sees."""
         wire = wire if wire.is_plain else self.held(wire)
-        terms = _behind_conv(name, node, wire, out) or _behind_conv(name, node, self.held(wire), out)
-        return Wire(name, out, terms, node.bias, wire.delta)
+        if any(
+            term.upsample != (1, 1) or (term.pool != (1, 1) and isinstance(node, ConvTranspose2d))
+            for term in wire.terms
+        ):
+            terms = tuple(self.standing(term) if term.upsample != (1, 1) else term for term in wire.terms)
+            wire = replace(wire, terms=terms)
+        terms = _behind_conv(name, node, wire, out)
+        if not terms:
+            wire = self.held(wire)
+            terms = _behind_conv(name, node, wire, out)
+        return replace(wire, name=name, map=out, terms=terms, bias=node.bias)
 
     def dense(self, name: str, node: Dense, wire: Wire) -> Wire:
         """Return the wire behind a dense layer: one weighted term for each layer that it sees."""
@@ -274,27 +366,40 @@ class _Lowering:
         for term in wire.terms:
             weighted = weigh_dense(term, name, node)
             terms.append(weighted or weigh_dense(self.standing(term), name, node))
-        return Wire(name, (len(node.weight), 1, 1), tuple(t for t in terms if t is not None), node.bias, wire.delta)
+        out = (len(node.weight), 1, 1)
+        return replace(wire, name=name, map=out, terms=tuple(t for t in terms if t is not None), bias=node.bias)
+
+    def upsampled(self, name: str, node: Upsample, wire: Wire, out: Shape) -> Wire:
+        """Return the wire behind a nearest upsampling, which waits for the next neurons."""
+        if not wire.is_plain or any(term.pool != (1, 1) for term in wire.terms):
+            wire = self.held(wire, reason="is enlarged")
+        factor, terms = pair(node.factor), []
+        for term in wire.terms:
+            channel = term.first // prod(term.shape[1:])
+            upsample = (term.upsample[0] * factor[0], term.upsample[1] * factor[1])
+            shape = (term.shape[0], out[1], out[2])
+            terms.append(replace(term, node=name, shape=shape, upsample=upsample, first=channel * out[1] * out[2]))
+        return replace(wire, name=name, map=out, terms=tuple(terms))
 
     def sum_pool(self, name: str, node: SumPool2d | AvgPool2d, wire: Wire, out: Shape) -> Wire:
         """Return the wire behind a sum or average pooling, which waits for the next weights if an edge can fold it."""
         kernel, padding = pair(node.kernel), pair(node.padding)
         stride = kernel if node.stride is None else pair(node.stride)
         share = np.array([1.0 / prod(kernel)]) if isinstance(node, AvgPool2d) else None
-        if wire.is_plain and stride == kernel and padding == (0, 0):
+        enlarged = any(term.upsample != (1, 1) for term in wire.terms)
+        if wire.is_plain and stride == kernel and padding == (0, 0) and not enlarged:
             terms, first = [], 0
             for term in sorted(wire.terms, key=lambda term: term.first):
                 shape = (term.shape[0], *out[1:])
                 pool = (term.pool[0] * kernel[0], term.pool[1] * kernel[1])
                 terms.append(replace(term, shape=shape, pool=pool, first=first))
                 first += prod(shape)
-            return scale_wire(Wire(name, out, tuple(terms), delta=wire.delta), name, share, None)
-        if not wire.is_plain or len(wire.terms) > 1:
+            return scale_wire(replace(wire, map=out, terms=tuple(terms)), name, share, None)
+        if not wire.is_plain or len(wire.terms) > 1 or enlarged:
             wire = self.held(wire)
         (term,) = wire.terms
-        return scale_wire(
-            Wire(name, out, (pool_term(term, name, kernel, stride, padding, out),), delta=wire.delta), name, share, None
-        )
+        term = pool_term(term, name, kernel, stride, padding, out)
+        return scale_wire(replace(wire, map=out, terms=(term,)), name, share, None)
 
     def max_pool(self, name: str, node: MaxPool2d, wire: Wire, out: Shape) -> Wire:
         """Return the wire behind a max pooling, fused behind the neurons that it alone reads, else with a layer of its own."""
@@ -305,8 +410,9 @@ class _Lowering:
         alone = (
             len(links) == 1 == len(self.graph.links_from(source)) and links[0].source == source and not links[0].delay
         )
-        if alone and wire.is_layer and self.drafts[source].neuron and self.drafts[source].pool is None:
-            self.drafts[source].pool = pool
+        draft = self.drafts.get(source)
+        if draft and alone and wire.is_layer and draft.neuron and draft.pool is None and draft.sums == 1:
+            draft.pool = pool
         else:
             held = self.held(replace(wire, name=name), pool, reason="")
             source = held.terms[0].source
@@ -330,57 +436,4 @@ class _Lowering:
                     "one per channel"
                 )
             constants.append(constant)
-        return scale_wire(wire, name, constants[0], constants[1])
-
-    def layer(self, draft: _Draft, number: dict[str, int], edge_names: set[str]) -> Layer:
-        """Return the finished layer; recurrent edges come last."""
-        terms = sorted(draft.terms, key=lambda term: term.delay)
-        edges = tuple(self.edge(draft, term, number, edge_names) for term in terms)
-        bias = draft.bias
-        if bias is not None:
-            bias = np.asarray(bias).astype(np.int64 if np.asarray(bias).dtype.kind == "i" else np.float32)
-        graph = self.graph
-        weights = [edge.weight for edge in edges if edge.weight is not None]
-        precision = graph.precision.get(draft.name) or infer_precision(
-            graph.default_precision, draft.neuron, graph.input_contract, weights
-        )
-        is_head = draft.name in graph.heads or any(term.node in graph.heads for term in terms)
-        layer = Layer(
-            draft.name, draft.neuron, draft.shape, edges, bias, draft.pool, precision, draft.is_output, is_head
-        )
-        check_layer(self.where(draft.name), layer)
-        check_weights(self.where(draft.name), layer)
-        return layer
-
-    def edge(self, draft: _Draft, term: Term, number: dict[str, int], names: set[str]) -> Edge:
-        """Return the edge of a term."""
-        if term.delay:
-            self.check_recurrence(draft, term)
-        base = term.node if term.weight is not None else f"{term.source}+{draft.name}"
-        name = next(n for n in (base if k == 1 else f"{base}.{k}" for k in count(1)) if n not in names)
-        names.add(name)
-        if term.weight is None:
-            offset = term.first // (draft.shape[1] * draft.shape[2])
-            return Edge(name, number[term.source], "add", None, delay=term.delay, target_offset=offset)
-        kind: Literal["dense", "conv"] = "dense" if term.dense else "conv"
-        scale = None if term.scale is None or np.all(term.scale == 1) else term.scale.astype(np.float32)
-        geometry = (term.stride, term.padding, term.dilation, term.groups, term.pool)
-        return Edge(name, number[term.source], kind, term.weight, scale, *geometry, term.delay, 0, term.mask)
-
-    def check_recurrence(self, draft: _Draft, term: Term) -> None:
-        """Refuse recurrent edges that the chip cannot replay row by row."""
-        source = self.drafts[term.source]
-        if source.neuron is None:
-            raise GraphError(
-                f"{self.where(draft.name)}: the link with delay 1 comes from the input {term.source!r}; only what neurons sent can "
-                "be replayed, so pass the input through a neuron first"
-            )
-        if term.weight is None or term.dense:
-            return
-        kernel = term.weight.shape[2:]
-        same = all(2 * p == d * (k - 1) and k % 2 for p, d, k in zip(term.padding, term.dilation, kernel, strict=True))
-        if term.stride != (1, 1) or term.pool != (1, 1) or not same:
-            raise GraphError(
-                f"{self.where(draft.name)}: the recurrent edge {term.node!r} must be dense or a convolution with stride 1, an odd "
-                "kernel and padding that keeps the size"
-            )
+        return scale_wire(wire, name, constants[0], constants[1], keep_zero=self.graph.weights == "absent")

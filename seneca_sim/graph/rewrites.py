@@ -1,4 +1,4 @@
-"""Rewrites of a graph that keep its function and save a layer."""
+"""Rewrites of a graph that keep its function and save a layer, and the conditions under which they do."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from seneca_sim.graph.graph import Graph, Link
-from seneca_sim.graph.neurons import Neuron, Relu, ThresholdRelu
-from seneca_sim.graph.nodes import MaxPool2d
+from seneca_sim.graph.neurons import Clip, Delay, Neuron, Quantise, Relu, ThresholdRelu, sum_names
+from seneca_sim.graph.nodes import MaxPool2d, Output
 
-__all__ = ["swap_max_pools"]
+__all__ = ["is_foldable_delay", "swap_max_pools"]
 
 
 def swap_max_pools(graph: Graph) -> Graph:
-    """Return the graph with `Relu` moved before a max pooling that it follows: both are monotonic, so they commute."""
+    """Return the graph with monotonic neurons, such as `Relu`, moved before a max pooling that they follow: they commute."""
     links = list(graph.links)
     for name, node in graph.nodes.items():
         behind = [link for link in links if link.source == name]
@@ -42,4 +42,24 @@ def swap_max_pools(graph: Graph) -> Graph:
 
 
 def _is_monotonic(node: object) -> bool:
-    return isinstance(node, Relu) or (isinstance(node, ThresholdRelu) and bool(np.all(np.asarray(node.threshold) >= 0)))
+    if isinstance(node, ThresholdRelu):
+        return bool(np.all(np.asarray(node.threshold) >= 0))
+    return isinstance(node, Relu | Clip | Quantise)
+
+
+def is_foldable_delay(graph: Graph, name: str, delay: Delay) -> bool:
+    """Return whether one length of delay can be the delay of the layer behind it: on a path without branches, to neurons that
+    gather one sum.
+    """
+    if np.ndim(delay.steps) > 0:
+        return False
+    while True:
+        behind = graph.links_from(name)
+        if len(behind) != 1 or behind[0].delay or len(graph.links_into(behind[0].target)) != 1:
+            return False
+        name = behind[0].target
+        node = graph.nodes[name]
+        if isinstance(node, Neuron):
+            return not isinstance(node, Delay) and len(sum_names(node)) == 1
+        if isinstance(node, Output):
+            return True

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seneca_sim.graph.nodes import Array, Conv2d, Dense, pair
-from seneca_sim.graph.shapes import Shape
+from seneca_sim.graph.nodes import Array, Conv2d, ConvTranspose2d, Dense, pair
+from seneca_sim.graph.placeholders import is_placeholder, placeholder
+from seneca_sim.graph.ports import Shape
 
 __all__ = [
     "Term",
@@ -24,8 +25,11 @@ __all__ = [
     "per_channel",
     "pool_term",
     "scale_wire",
+    "spread_groups",
+    "unit_term",
     "weigh_conv",
     "weigh_dense",
+    "weigh_transposed",
 ]
 
 
@@ -52,6 +56,12 @@ class Term:
     padding: tuple[int, int] = (0, 0)
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
+    upsample: tuple[int, int] = (1, 1)
+    """Plain: each value stands for so many positions (nearest upsampling). Weighted: zeros between neighbours, plus one."""
+    first_sum: int = 0
+    sums: int = 1
+    """The sums of the neuron that the term feeds (known when it has arrived there)."""
+    broadcast: bool = False
 
     @property
     def size(self) -> int:
@@ -72,6 +82,8 @@ class Wire:
     """(channels,)"""
     delta: bool = False
     """Whether events are changes of values (sigma-delta), so that a bias counts once, not in every step."""
+    steps: int = 0
+    """Time steps that the next layer holds the sums back (a folded `Delay`)."""
 
     @property
     def is_plain(self) -> bool:
@@ -83,7 +95,8 @@ class Wire:
     def is_layer(self) -> bool:
         """Whether the wire is exactly what one layer sends."""
         term = self.terms[0]
-        return self.is_plain and len(self.terms) == 1 and term.scale is None and term.pool == (1, 1)
+        as_sent = term.scale is None and term.pool == term.upsample == (1, 1)
+        return self.is_plain and len(self.terms) == 1 and as_sent and not self.steps
 
 
 def add_wires(name: str, wires: list[Wire]) -> Wire:
@@ -105,16 +118,23 @@ def concat_wires(name: str, map_: Shape | None, wires: list[Wire]) -> Wire:
     return Wire(name, map_, tuple(terms), None, any(wire.delta for wire in wires))
 
 
-def scale_wire(wire: Wire, name: str, scale: NDArray[np.float64] | None, offset: NDArray[np.float64] | None) -> Wire:
-    """Return scale * wire + offset; both hold one value or one per channel of the wire."""
+def scale_wire(
+    wire: Wire,
+    name: str,
+    scale: NDArray[np.float64] | None,
+    offset: NDArray[np.float64] | None,
+    *,
+    keep_zero: bool = False,
+) -> Wire:
+    """Return scale * wire + offset; both hold one value or one per channel of the wire. Offsets of zero are left out."""
     channels = wire.terms[0].shape[0] if wire.map is None else wire.map[0]
     terms, bias = wire.terms, wire.bias
     if scale is not None:
         terms = tuple(_scale_term(wire, term, scale) for term in terms)
         bias = None if bias is None else np.broadcast_to(bias * scale, (channels,))
-    if offset is not None and np.any(offset):
+    if offset is not None and (keep_zero or np.any(offset)):
         bias = np.broadcast_to(offset if bias is None else bias + offset, (channels,))
-    return Wire(name, wire.map, terms, bias, wire.delta)
+    return replace(wire, name=name, terms=terms, bias=bias)
 
 
 def _scale_term(wire: Wire, term: Term, scale: NDArray[np.float64]) -> Term:
@@ -130,7 +150,9 @@ def _scale_term(wire: Wire, term: Term, scale: NDArray[np.float64]) -> Term:
 
 
 def _times(weight: Array, factor: NDArray[np.float64], axis: int) -> Array:
-    """Return float32 weights times a factor along an axis."""
+    """Return float32 weights times a factor along an axis; placeholders stay placeholders."""
+    if is_placeholder(weight):
+        return weight
     shape = [1] * weight.ndim
     shape[axis] = len(factor)
     return (weight.astype(np.float64) * factor.reshape(shape)).astype(np.float32)
@@ -146,9 +168,38 @@ def pool_term(
     )
 
 
+def unit_term(term: Term, node: str) -> Term:
+    """Return a plain term, with its factor, pooling or upsampling, as a depthwise convolution of ones.
+
+    A pooling of the whole map stays in front of a kernel of one position; nearest upsampling is a transposed convolution.
+    """
+    if term.upsample != (1, 1):
+        padding = (term.upsample[0] - 1, term.upsample[1] - 1)
+        return pool_term(term, node, term.upsample, (1, 1), padding, term.shape)
+    if term.shape[1:] == (1, 1):
+        return pool_term(term, node, (1, 1), (1, 1), (0, 0), term.shape)
+    return replace(pool_term(term, node, term.pool, term.pool, (0, 0), term.shape), pool=(1, 1))
+
+
+def spread_groups(term: Term) -> Term:
+    """Return a convolution in groups as one without: weights between different groups are zero and masked."""
+    assert term.weight is not None  # only weighted terms have groups
+    out, per_group = term.weight.shape[:2]
+    shape = (out, per_group * term.groups, *term.weight.shape[2:])
+    weight, mask = np.zeros(shape, term.weight.dtype), np.zeros(shape, np.bool_)
+    for group in range(term.groups):
+        rows = slice(group * (out // term.groups), (group + 1) * (out // term.groups))
+        columns = slice(group * per_group, (group + 1) * per_group)
+        weight[rows, columns] = term.weight[rows]
+        mask[rows, columns] = True if term.mask is None else term.mask[rows]
+    return replace(term, weight=weight, mask=mask, groups=1)
+
+
 def weigh_conv(term: Term, name: str, node: Conv2d, channels: slice, out: Shape) -> Term | None:
     """Return a plain term behind a convolution that sees it as its input `channels`; None if no edge can express it."""
     weight, mask = _weights(node.weight, node.mask)
+    if term.upsample != (1, 1):
+        return None
     if node.groups == 1:
         weight, mask = weight[:, channels], None if mask is None else mask[:, channels]
     elif channels != slice(0, weight.shape[1] * node.groups):
@@ -163,8 +214,36 @@ def weigh_conv(term: Term, name: str, node: Conv2d, channels: slice, out: Shape)
     return _weigh(term, name, weight, mask, node.scale, out)
 
 
+def weigh_transposed(term: Term, name: str, node: ConvTranspose2d, channels: slice, out: Shape) -> Term | None:
+    """Return a plain term behind a transposed convolution: a convolution with zeros between neighbours, kernel flipped."""
+    dilation, padding = pair(node.dilation), pair(node.padding)
+    reach = tuple(d * (k - 1) for d, k in zip(dilation, node.weight.shape[2:], strict=True))
+    convolution = Conv2d(
+        _flipped(node.weight, node.groups),
+        node.bias,
+        node.scale,
+        None if node.mask is None else _flipped(node.mask, node.groups),
+        padding=(reach[0] - padding[0], reach[1] - padding[1]),
+        dilation=node.dilation,
+        groups=node.groups,
+    )
+    weighted = weigh_conv(term, name, convolution, channels, out)
+    return None if weighted is None else replace(weighted, upsample=pair(node.stride))
+
+
+def _flipped(weight: Array, groups: int) -> Array:
+    """Return weights (in, out / groups, rows, columns) as (out, in / groups, rows, columns), turned by half a turn."""
+    channels, per_group, rows, columns = weight.shape
+    if is_placeholder(weight):
+        return placeholder(per_group * groups, channels // groups, rows, columns)
+    grouped = weight[:, :, ::-1, ::-1].reshape(groups, channels // groups, per_group, rows, columns)
+    return grouped.swapaxes(1, 2).reshape(per_group * groups, channels // groups, rows, columns)
+
+
 def weigh_dense(term: Term, name: str, node: Dense) -> Term | None:
     """Return a plain term behind a dense layer that sees it at its place; None if no edge can express it."""
+    if term.upsample != (1, 1):
+        return None
     out = len(node.weight)
     weight, mask = _weights(node.weight, node.mask)
     window = slice(term.first, term.first + term.size)
@@ -177,9 +256,9 @@ def _weights(weight: Array, mask: NDArray[np.bool_] | None) -> tuple[Array, NDAr
     """Return weights as int8, int32 or float32 with masked ones zero; a mask that masks nothing is None."""
     weight = np.asarray(weight)
     if weight.dtype.kind == "f":
-        weight = weight.astype(np.float32)
+        weight = weight.astype(np.float32, copy=False)
     elif weight.dtype != np.int8:
-        weight = weight.astype(np.int32)
+        weight = weight.astype(np.int32, copy=False)
     if mask is None or bool(mask.all()):
         return weight, None
     return weight * mask, mask
@@ -196,7 +275,7 @@ def _weigh(
     if before is not None and weight.dtype.kind == "f":
         if len(before) > 1 and term.groups > 1:
             rows = np.repeat(before.reshape(term.groups, -1), len(weight) // term.groups, axis=0)
-            weight = (weight * rows[:, :, None, None]).astype(np.float32)
+            weight = weight if is_placeholder(weight) else (weight * rows[:, :, None, None]).astype(np.float32)
         else:
             weight = _times(weight, before, 1)
     elif before is not None:

@@ -258,25 +258,6 @@ def recurrent(node):
     return build.add("output", Output(), "lif").link("back", "lif", delay=1).graph()
 
 
-def test_recurrent_convolutions_need_an_odd_kernel():
-    with pytest.raises(GraphError) as caught:
-        lower(recurrent(Conv2d(ones(2, 2, 2, 2), dilation=2, padding=1)))
-    assert str(caught.value) == (
-        "net: lif: the recurrent edge 'back' must be dense or a convolution with stride 1, an odd kernel and padding that keeps "
-        "the size"
-    )
-
-
-def test_replaying_an_input_is_refused():
-    build = GraphBuilder("net").add("input", Input((2,))).add("lif", Lif(0.5), "input").add("output", Output())
-    with pytest.raises(GraphError) as caught:
-        lower(build.link("input", "lif", delay=1).graph())
-    assert str(caught.value) == (
-        "net: lif: the link with delay 1 comes from the input 'input'; only what neurons sent can be replayed, so pass the input "
-        "through a neuron first"
-    )
-
-
 def test_two_delays_on_a_path_are_refused():
     build = GraphBuilder("net").add("input", Input((2,))).add("lif", Lif(0.5)).add("output", Output())
     build._nodes["back"] = Dense(ones(2, 2))

@@ -388,3 +388,21 @@ def test_scaled_part_of_a_recurrent_concatenation_is_delayed_behind_its_layer():
         (3, 1, 2),
     ]
     assert [(edge.source, edge.delay) for edge in network.layers[4].edges] == [(2, 0)]
+
+
+def test_recurrent_convolution_that_changes_the_map_goes_through_a_layer():
+    network = lower(recurrent(Conv2d(np.ones((2, 2, 2, 2), np.int8), dilation=2, padding=1)))
+    assert layer_names(network) == ["input", "lif", "back.before"]
+    assert [(edge.kind, edge.source, edge.delay) for edge in network.layers[1].edges] == [("add", 0, 0), ("add", 2, 1)]
+    assert [(edge.name, edge.source, edge.delay) for edge in network.layers[2].edges] == [("back", 1, 0)]
+    assert network.assumptions == (
+        "back.before: only what neurons sent can be replayed over delay 1; a layer that passes it on was added",
+    )
+
+
+def test_input_of_the_step_before_goes_through_a_layer():
+    build = GraphBuilder("net").add("input", Input((2,))).add("lif", Lif(0.5), "input").add("output", Output())
+    network = lower(build.link("input", "lif", delay=1).graph())
+    assert layer_names(network) == ["input", "lif", "input.before"]
+    assert [(edge.kind, edge.source, edge.delay) for edge in network.layers[1].edges] == [("add", 0, 0), ("add", 2, 1)]
+    assert [(edge.kind, edge.source, edge.delay) for edge in network.layers[2].edges] == [("add", 0, 0)]
