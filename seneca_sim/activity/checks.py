@@ -27,21 +27,55 @@ def check_edge(where: str, edge: Edge, source: Layer, target: Layer) -> None:
     channels, rows, columns = source.out_shape
     pooled = rows // edge.pool[0], columns // edge.pool[1]
     what = f"{where}: edge {edge.name} from {source.name}"
+    _check_sums(what, edge, source, target)
     if edge.weight is None:
-        if channels + edge.target_offset > target.shape[0] or edge.target_offset < 0 or pooled != target.shape[1:]:
+        if (
+            channels + edge.target_offset > target.shape[0]
+            or edge.target_offset < 0
+            or not _covers(edge, pooled, target)
+        ):
             raise ActivityError(
                 f"{what}: {channels} channels of {pooled[0]}x{pooled[1]} positions from channel {edge.target_offset} on do not fit "
                 f"into {target.shape}"
             )
         return
-    expected = target.shape[0], channels // edge.groups, *(pooled if edge.kind == "dense" else edge.weight.shape[2:])
-    if edge.weight.shape != expected or channels % edge.groups or target.shape[0] % edge.groups:
+    out = edge.sums * target.shape[0]
+    expected = out, channels // edge.groups, *(pooled if edge.kind == "dense" else edge.weight.shape[2:])
+    if edge.weight.shape != expected or channels % edge.groups or out % edge.groups:
         raise ActivityError(
             f"{what}: weights of shape {edge.weight.shape} in {edge.groups} groups do not join {source.out_shape} to "
             f"{target.shape}; expected {expected}"
         )
     if edge.mask is not None and edge.mask.shape != edge.weight.shape:
         raise ActivityError(f"{what}: the mask has shape {edge.mask.shape}, the weights have {edge.weight.shape}")
+
+
+def _covers(edge: Edge, pooled: tuple[int, int], target: Layer) -> bool:
+    """Return whether the values of an `add` edge, each at the neurons it stands for, fill the map and no more than its border."""
+    if edge.broadcast:
+        return True
+    sizes = zip(pooled, edge.upsample, target.shape[1:], strict=True)
+    return all((size - 1) * factor < side <= size * factor for size, factor, side in sizes)
+
+
+def _check_sums(what: str, edge: Edge, source: Layer, target: Layer) -> None:
+    """Raise `ActivityError` unless the sums that an edge feeds exist, and its values for whole maps are such."""
+    if edge.first_sum < 0 or edge.sums < 1 or edge.first_sum + edge.sums > target.sums:
+        raise ActivityError(
+            f"{what}: sums {edge.first_sum} to {edge.first_sum + edge.sums - 1} are fed, but the neurons of {target.name} have "
+            f"{target.sums}; the first is 0"
+        )
+    if edge.sums > 1 and (edge.weight is None or edge.groups > 1):
+        kind = "an add edge" if edge.weight is None else "grouped weights"
+        raise ActivityError(f"{what}: {kind} can feed one sum, not {edge.sums}; give an edge for each")
+    if edge.broadcast and (source.out_shape[1:] != (1, 1) or edge.kind == "dense" or edge.kernel != (1, 1)):
+        raise ActivityError(
+            f"{what}: a broadcast needs a source of one position and one kernel position, not a map of "
+            f"{source.out_shape[1]}x{source.out_shape[2]} and {edge.kernel[0]}x{edge.kernel[1]}"
+        )
+    out = source.out_shape[0] if edge.weight is None else len(edge.weight)
+    if edge.scale is not None and np.size(edge.scale) not in (1, out):
+        raise ActivityError(f"{what}: the scale has {np.size(edge.scale)} entries, expected 1 or {out}")
 
 
 def check_layer_trace(where: str, trace: LayerTrace, layer: Layer, n_steps: int) -> None:

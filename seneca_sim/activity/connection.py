@@ -1,7 +1,8 @@
 """Edges prepared for the kernels: geometry in plain integers, weights laid out for reading side by side.
 
 A dense edge becomes a convolution from one position whose channels are all neurons of the (pooled) source map, an `add`
-edge one with a weight of one per channel, so that a single kernel serves all kinds.
+edge one with a weight of one per channel and kernel position, so that a single kernel serves all kinds. The sums of a
+neuron are so many channels side by side, sum after sum; an edge into several of them is a convolution with more channels.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.activity.checks import check_edge
+from seneca_sim.activity.number_types import sent_step
 from seneca_sim.activity.step_events import StepEvents
 from seneca_sim.graph.network import Edge, Layer
 from seneca_sim.kernels.landing import Geometry, count_sops, flatten_events
@@ -28,21 +30,30 @@ class Connection:
         self.edge = edge
         self.number = number
         """Its column in `Trace.sops`."""
-        self.source_geometry = _geometry(edge, source, target)
+        self.unit = _unit(edge, source, target)
+        """What values are whole multiples of, and are divided by before they are summed; 1 where they are summed as they are."""
+        self.factor = _factor(edge, self.unit)
+        """(out,) or (1,) factor of the sum; None is 1."""
+        self.is_separate = self.factor is not None or edge.broadcast
+        """Whether the edge has a sum of its own, added to the neurons' sums at its end."""
+        out = source.out_shape[0] if edge.weight is None else len(edge.weight)
+        first = edge.first_sum * target.shape[0] + (edge.target_offset if edge.weight is None else 0)
+        self.window = slice(first, first + out)
+        """Where its channels lie among sums x channels of the layer."""
+        self.own_shape = (1 if edge.broadcast else target.shape[1] * target.shape[2], out)
+        """(positions, channels) of its own sum."""
         self.is_dense = edge.kind == "dense"
-        self.geometry = self.source_geometry
+        self.source_geometry = self.geometry = _geometry(edge, source, target, first, out, self.is_separate)
         if self.is_dense:
             inputs = int(np.prod(_weights(edge).shape[1:]))
-            self.geometry = Geometry(
-                *(1,) * 9, *(0, 0, 1, 1), inputs, inputs, target.shape[0], 1, 1, target.shape[0], offset=0
-            )
-        self.scale = None if edge.scale is None else _scale(edge, target)
+            channels, offset = self.geometry.out_channels, self.geometry.offset
+            self.geometry = Geometry(*(1,) * 9, *(0, 0, 1, 1), inputs, inputs, out, 1, 1, channels, offset)
 
     @cached_property
     def weight(self) -> NDArray[Any]:
         """Weights in their own type, flat, as (kernel row, kernel column, input channel, output channel of the group)."""
         if self.edge.weight is None:
-            return np.ones(self.geometry.in_channels, np.int8)
+            return np.ones(self.geometry.kernel_y * self.geometry.kernel_x * self.geometry.in_channels, np.int8)
         return _spread(_weights(self.edge), self.edge.groups)
 
     @cached_property
@@ -66,11 +77,12 @@ class Connection:
 
     @cached_property
     def largest_sum(self) -> int:
-        """The largest sum of magnitudes of the weights that one neuron has."""
+        """The largest sum of magnitudes of weights that the events of a step can apply to one neuron."""
+        window = self.edge.pool[0] * self.edge.pool[1]
         if self.edge.weight is None:
-            return 1
+            return window
         magnitudes = np.abs(_weights(self.edge).astype(np.int64))
-        return int(magnitudes.reshape(len(magnitudes), -1).sum(axis=1).max(initial=0))
+        return window * int(magnitudes.reshape(len(magnitudes), -1).sum(axis=1).max(initial=0))
 
     @cached_property
     def largest_weight(self) -> int:
@@ -95,8 +107,20 @@ class Connection:
         value = None if events.value is None else events.value[number[:kept]]
         return StepEvents(np.zeros(1, np.int32), np.array([0, kept], np.int64), flat[:kept], value)
 
+    def values(self, events: StepEvents, dtype: Any) -> NDArray[Any]:
+        """Return the values of events, divided by the unit, in the type that a kernel takes."""
+        if events.value is None:
+            return np.ones(events.n_events, dtype)
+        if self.unit == 1.0:
+            return events.value.astype(dtype, copy=False)
+        multiples: NDArray[Any] = np.rint(events.value / self.unit).astype(dtype)
+        return multiples
+
     def sops(self, arriving: StepEvents) -> int:
-        """Return how many weights the arriving events apply to neurons, masked ones not counted."""
+        """Return how many weights the arriving events apply to neurons, masked ones not counted.
+
+        A broadcast edge applies them once, to the sums that all positions share.
+        """
         return int(count_sops(arriving.position, arriving.first_event, arriving.channel, self.geometry, self.unmasked))
 
 
@@ -116,36 +140,48 @@ def _spread(weights: NDArray[Any], groups: int) -> NDArray[Any]:
     return np.ascontiguousarray(grouped.transpose(3, 4, 0, 2, 1)).reshape(-1)
 
 
-def _scale(edge: Edge, target: Layer) -> NDArray[np.float32]:
-    """Return the factor of each of the target's channels; what an `add` edge does not reach has factor one."""
-    scale = np.asarray(edge.scale, np.float32).reshape(-1)
-    if len(scale) in (1, target.shape[0]):
-        return np.ascontiguousarray(np.broadcast_to(scale, (target.shape[0],)))
-    spread = np.ones(target.shape[0], np.float32)
-    spread[edge.target_offset : edge.target_offset + len(scale)] = scale
-    return spread
+def _unit(edge: Edge, source: Layer, target: Layer) -> float:
+    """Return the step whose multiples are summed in place of the values; 1 where values are.
+
+    Integer weights and whole multiples make sums that no order of additions and no rounding changes.
+    """
+    whole_weights = edge.weight is None or edge.weight.dtype.kind == "i"
+    step = sent_step(source)
+    if step is None or target.precision.state == "bf16" or not whole_weights:
+        return 1.0
+    return step
 
 
-def _geometry(edge: Edge, source: Layer, target: Layer) -> Geometry:
-    """Return the sizes of an edge."""
+def _factor(edge: Edge, unit: float) -> NDArray[np.float32] | None:
+    """Return the factor of the edge's sum."""
+    if edge.scale is None:
+        return None if unit == 1.0 else np.full(1, unit, np.float32)
+    scale = np.asarray(edge.scale).reshape(-1)
+    return scale.astype(np.float32) if unit == 1.0 else (scale.astype(np.float64) * unit).astype(np.float32)
+
+
+def _geometry(edge: Edge, source: Layer, target: Layer, first: int, out: int, separate: bool) -> Geometry:
+    """Return the sizes of an edge into all sums of a layer, or into a sum of its own."""
     channels, rows, columns = source.out_shape
     adds = edge.kind == "add"
     groups = channels if adds else edge.groups
-    out = channels if adds else target.shape[0]
+    padding = (edge.upsample[0] - 1, edge.upsample[1] - 1) if adds else edge.padding
     return Geometry(
         columns,
         rows // edge.pool[0],
         columns // edge.pool[1],
         *edge.pool,
-        *edge.kernel,
+        *((1, 1) if edge.broadcast else edge.kernel),
         *((1, 1) if adds else edge.stride),
-        *((0, 0) if adds else edge.padding),
+        *padding,
         *((1, 1) if adds else edge.dilation),
         in_channels=channels,
         in_per_group=channels // groups,
         out_per_group=out // groups,
-        out_rows=target.shape[1],
-        out_columns=target.shape[2],
-        out_channels=target.shape[0],
-        offset=edge.target_offset if adds else 0,
+        out_rows=1 if edge.broadcast else target.shape[1],
+        out_columns=1 if edge.broadcast else target.shape[2],
+        out_channels=out if separate else target.sums * target.shape[0],
+        offset=0 if separate else first,
+        upsample_y=edge.upsample[0],
+        upsample_x=edge.upsample[1],
     )

@@ -8,24 +8,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seneca_sim.activity.number_types import integer_range, vector
+from seneca_sim.activity.delay_line import DelayLine
+from seneca_sim.activity.number_types import integer_range
 from seneca_sim.graph.network import Layer
-from seneca_sim.graph.neurons import CubaLif, Identity, If, Li, Lif, Relu, SigmaDelta, ThresholdRelu
-from seneca_sim.kernels.arithmetic import Limits, round_bfloats
-from seneca_sim.kernels.integer_neurons import (
-    accumulate_integers,
-    activate_integers,
-    fire_integers,
-    leak_integrate_integers,
-    quantise_integers,
+from seneca_sim.graph.neurons import (
+    Clip,
+    CubaLif,
+    Delay,
+    Identity,
+    If,
+    Li,
+    Lif,
+    MultiThreshold,
+    Quantise,
+    Relu,
+    SigmaDelta,
+    ThresholdRelu,
 )
 from seneca_sim.kernels.maps import max_pool
-from seneca_sim.kernels.neurons import activate, fire, leak_integrate, quantise
+from seneca_sim.kernels.quantisers import BIPOLAR, ROUNDINGS, count_thresholds
 
-__all__ = ["FloatNeurons", "IntegerNeurons", "Neurons"]
+__all__ = ["Map", "Neurons"]
 
 Map = NDArray[Any]
 """(positions, channels)"""
+_PER_SUM = ("bias", "thresholds")
 
 
 class Neurons:
@@ -42,22 +49,45 @@ class Neurons:
         neuron: Any = layer.neuron
         self.neuron = neuron
         numbers = {field.name: getattr(neuron, field.name) for field in fields(neuron)}
-        self.constants = {name: self.number(name, item) for name, item in numbers.items() if not isinstance(item, str)}
+        self.constants = {
+            name: self.number(name, item)
+            for name, item in numbers.items()
+            if not isinstance(item, str | bool) and name not in _PER_SUM
+        }
         self.constants.setdefault("v_leak", self.number("v_leak", 0))
-        self.bias = None if layer.bias is None else self.number("bias", layer.bias).reshape(1, channels)
+        sums = layer.sums
+        self.bias = None if layer.bias is None else self.number("bias", layer.bias, sums * channels).reshape(1, -1)
         shape = (rows * columns, channels)
         out_shape = (layer.out_shape[1] * layer.out_shape[2], channels)
-        self.v, self.current, self.y = (np.zeros(shape, self.dtype) for _ in range(3))
-        self.spikes = np.zeros(shape, np.int32)
+        self.v, self.current = (np.zeros(shape, self.dtype) for _ in range(2))
+        self.y = np.zeros(shape, self.dtype)
+        spiking = isinstance(neuron, If | Lif | CubaLif)
+        self.spikes = np.zeros(shape if spiking else (0, 0), np.int32)
         self.pools = {np.dtype(kind): np.zeros(out_shape, kind) for kind in (self.dtype, np.int32) if layer.pool}
-        if isinstance(self.neuron, SigmaDelta):
-            self.sent, self.residue, self.change = (np.zeros(out_shape, self.dtype) for _ in range(3))
-            if self.bias is not None:
-                self.add(self.v, self.bias)
+        self.line = DelayLine(neuron.steps, shape, self.dtype) if isinstance(neuron, Delay) else None
+        held = out_shape if isinstance(neuron, SigmaDelta) else (0, 0)
+        self.sent, self.residue, self.change = (np.zeros(held, self.dtype) for _ in range(3))
+        if isinstance(neuron, MultiThreshold):
+            self.thresholds = self.threshold_table(neuron)
+        self.restart()
 
-    def number(self, name: str, value: Any) -> Map:
+    def restart(self) -> None:
+        """Return all states to their initial values."""
+        for state in (self.v, self.current, self.sent, self.residue):
+            state[:] = 0
+        if self.line is not None:
+            self.line.restart()
+        if isinstance(self.neuron, SigmaDelta) and self.bias is not None:
+            self.add(self.v, self.bias)
+
+    def number(self, name: str, value: Any, entries: int | None = None) -> Map:
         """Return a constant as one number per channel, in the type that kernels take; None is `lowest`."""
         raise NotImplementedError
+
+    def threshold_table(self, neuron: MultiThreshold) -> Map:
+        """Return (channels, n) thresholds as the layer's numbers hold them, in float64."""
+        channels = self.layer.shape[0]
+        return np.ascontiguousarray(np.broadcast_to(neuron.thresholds, (channels, neuron.thresholds.shape[-1])))
 
     def add(self, total: Map, addend: Map) -> int:
         """Add in place; return how many sums left their range."""
@@ -79,6 +109,18 @@ class Neurons:
         """Fill `change` with what sigma-delta neurons send; return how many values were cut."""
         raise NotImplementedError
 
+    def encoded(self, x: Map, rounding: int) -> Map:
+        """Return ``step q``, what quantisers make of x."""
+        raise NotImplementedError
+
+    def times(self, factor: Map, values: Map) -> Map:
+        """Return a product in the layer's numbers, rounded where they are; it may be `values` itself."""
+        raise NotImplementedError
+
+    def float_response(self, x: Map) -> Map:
+        """Return the values of neurons that never compute in integers."""
+        raise NotImplementedError
+
     def leaving(self, values: Map) -> tuple[Map, int]:
         """Return values other than spikes as events carry them (float32 or int32), and how many were cut."""
         raise NotImplementedError
@@ -89,7 +131,7 @@ class Neurons:
         Sigma-delta neurons with fused pooling compare after it, so they count there.
         """
         if isinstance(self.neuron, SigmaDelta):
-            outside = self.add(self.v, x)
+            outside = self.accumulate(x)
             floor = self.number("floor", 0 if self.neuron.activation == "relu" else None)
             outside += self.changes(self.pooled(self.activated(self.v, floor)))
             values, cut = self.leaving(self.change)
@@ -99,22 +141,46 @@ class Neurons:
         values, cut = self.cut_spikes() if values is self.spikes else self.leaving(values)
         return self.pooled(values), int(np.count_nonzero(values)), outside + more + cut
 
+    def accumulate(self, x: Map) -> int:
+        """Update the X of sigma-delta neurons; return how many numbers left their range."""
+        outside = 0
+        if not self.neuron.accumulates:
+            self.v[:] = 0
+            outside = 0 if self.bias is None else self.add(self.v, self.bias)
+        gain = self.constants["gain"]
+        return outside + self.add(self.v, x if np.all(gain == 1) else self.times(gain, x))
+
     def respond(self, x: Map) -> tuple[Map, int]:
         """Return the values of neurons other than sigma-delta, and how many numbers left their range."""
-        constants = self.constants
-        match self.neuron:
+        constants, neuron = self.constants, self.neuron
+        match neuron:
             case Identity() | Relu():
-                return self.activated(x, self.number("floor", 0 if isinstance(self.neuron, Relu) else None)), 0
+                return self.activated(x, self.number("floor", 0 if isinstance(neuron, Relu) else None)), 0
             case ThresholdRelu():
                 return self.activated(x, constants["threshold"]), 0
-            case CubaLif():
-                no_leak = self.number("v_leak", 0)
-                outside = self.integrate(self.current, x, constants["decay_syn"], no_leak, constants["w_in"])
-                decay, x = constants["decay_mem"], self.current
-            case If():
-                outside, decay = 0, self.number("decay", 1)
-            case Li() | Lif():
-                outside, decay = 0, constants["decay"]
+            case Clip():
+                return np.minimum(np.maximum(x, constants["low"], out=self.y), constants["high"], out=self.y), 0
+            case Quantise():
+                return self.encoded(x, BIPOLAR if neuron.bipolar else ROUNDINGS.index(neuron.rounding)), 0
+            case MultiThreshold():
+                count_thresholds(x, self.thresholds, self.y)
+                levels = self.times(constants["scale"], self.y)
+                return levels, self.add(levels, constants["offset"].reshape(1, -1))
+            case If() | Lif() | Li() | CubaLif():
+                return self.membranes(x)
+        if self.line is not None:
+            return self.line.passed(x, self.y), 0
+        return self.float_response(x), 0
+
+    def membranes(self, x: Map) -> tuple[Map, int]:
+        """Return the spikes (of `Li` the membranes) of leaky neurons, and how many numbers left their range."""
+        outside, constants = 0, self.constants
+        if isinstance(self.neuron, CubaLif):
+            no_leak = self.number("v_leak", 0)
+            outside += self.integrate(self.current, x, constants["decay_syn"], no_leak, constants["w_in"])
+            decay, x = constants["decay_mem"], self.current
+        else:
+            decay = self.number("decay", 1) if isinstance(self.neuron, If) else constants["decay"]
         outside += self.integrate(self.v, x, decay, constants["v_leak"], constants["r"])
         if isinstance(self.neuron, Li):
             self.y[:] = self.v
@@ -139,114 +205,3 @@ class Neurons:
         window = (*pool.kernel, *pool.stride, *pool.padding)
         max_pool(values, self.layer.shape[1], self.layer.shape[2], window, out, self.layer.out_shape[2])
         return out
-
-
-class FloatNeurons(Neurons):
-    """Neurons in float32, or in bf16 (`rounded`)."""
-
-    dtype = np.float32
-    lowest = -np.inf
-
-    def __init__(self, layer: Layer, rounded: bool) -> None:
-        self.rounded = rounded
-        event = layer.precision.event
-        self.sends_rounded = event == "bf16" and not rounded
-        self.most = np.float32(integer_range(event)[1] if event.startswith("int") else np.inf)
-        super().__init__(layer)
-
-    def number(self, name: str, value: Any) -> Map:
-        """Return a constant as one number per channel."""
-        numbers = vector(self.lowest if value is None else value, self.layer.shape[0]).astype(np.float32)
-        if self.rounded:
-            round_bfloats(numbers)
-        return numbers
-
-    def add(self, total: Map, addend: Map) -> int:
-        """Add in place."""
-        total += addend
-        if self.rounded:
-            round_bfloats(total.reshape(-1))
-        return 0
-
-    def integrate(self, state: Map, x: Map, decay: Map, leak: Map, gain: Map) -> int:
-        """Update ``state = decay (state - leak) + leak + gain x``."""
-        leak_integrate(state, x, decay, leak, gain, self.rounded)
-        return 0
-
-    def activated(self, x: Map, floor: Map) -> Map:
-        """Return x where it lies above the floor, else 0."""
-        activate(x, floor, self.y)
-        return self.y
-
-    def fire(self) -> int:
-        """Fill `spikes` and reset the neurons that fired."""
-        constants, neuron = self.constants, self.neuron
-        subtract = neuron.reset == "subtract"
-        thresholds = constants["threshold"], constants["v_reset"], constants["v_min"]
-        fire(self.v, *thresholds, subtract, neuron.max_spikes, self.spikes, self.rounded)
-        return 0
-
-    def changes(self, a: Map) -> int:
-        """Fill `change` with what sigma-delta neurons send."""
-        deadband = self.neuron.mode == "deadband"
-        states = self.sent, self.residue, self.constants["step"]
-        return int(quantise(a, *states, deadband, self.most, self.change, self.rounded, self.sends_rounded))
-
-    def leaving(self, values: Map) -> tuple[Map, int]:
-        """Return values as events carry them."""
-        if self.sends_rounded:
-            round_bfloats(values.reshape(-1))
-        return values, 0
-
-
-class IntegerNeurons(Neurons):
-    """Neurons in integers of the state's width; what leaves is brought into the range of the event type."""
-
-    dtype = np.int64
-    lowest = -(2**63)
-
-    def __init__(self, layer: Layer, wraps: bool) -> None:
-        self.limits = Limits(*integer_range(layer.precision.state), wraps)
-        event = layer.precision.event
-        low, high = integer_range(event if event.startswith("int") and event != "int64" else "int32")
-        self.event_limits = Limits(low, high, wraps)
-        super().__init__(layer)
-
-    def number(self, name: str, value: Any) -> Map:
-        """Return a constant as one number per channel."""
-        if value is None:
-            return np.full(self.layer.shape[0], self.lowest, np.int64)
-        numbers = vector(value, self.layer.shape[0])
-        return numbers if name.startswith("decay") else numbers.astype(np.int64)
-
-    def add(self, total: Map, addend: Map) -> int:
-        """Add in place."""
-        return int(accumulate_integers(total, addend, self.limits))
-
-    def integrate(self, state: Map, x: Map, decay: Map, leak: Map, gain: Map) -> int:
-        """Update ``state = decay (state - leak) + leak + gain x``."""
-        return int(leak_integrate_integers(state, x, decay, leak, gain, self.limits))
-
-    def activated(self, x: Map, floor: Map) -> Map:
-        """Return x where it lies above the floor, else 0."""
-        activate_integers(x, floor, self.y)
-        return self.y
-
-    def fire(self) -> int:
-        """Fill `spikes` and reset the neurons that fired."""
-        constants, neuron = self.constants, self.neuron
-        subtract = neuron.reset == "subtract"
-        thresholds = constants["threshold"], constants["v_reset"], constants["v_min"]
-        return int(fire_integers(self.v, *thresholds, subtract, neuron.max_spikes, self.spikes, self.limits))
-
-    def changes(self, a: Map) -> int:
-        """Fill `change` with what sigma-delta neurons send."""
-        deadband = self.neuron.mode == "deadband"
-        states = self.sent, self.residue, self.constants["step"]
-        return int(quantise_integers(a, *states, deadband, self.event_limits, self.change))
-
-    def leaving(self, values: Map) -> tuple[Map, int]:
-        """Return values as events carry them."""
-        kept = np.zeros_like(values)
-        outside = int(accumulate_integers(kept, values, self.event_limits))
-        return kept.astype(np.int32), outside

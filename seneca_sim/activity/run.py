@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from seneca_sim.activity.checks import check_layer_trace
 from seneca_sim.activity.connection import Connection
-from seneca_sim.activity.firing import FloatNeurons, IntegerNeurons
+from seneca_sim.activity.delay_line import DelayLine
+from seneca_sim.activity.float_neurons import FloatNeurons
+from seneca_sim.activity.integer_neurons import IntegerNeurons
 from seneca_sim.activity.number_types import Overflow, arithmetic_of, check_numbers
 from seneca_sim.activity.scores import ClassScores
 from seneca_sim.activity.step_events import GrowingTrace, StepEvents, step_events
@@ -31,6 +33,11 @@ def run_steps(
     """Run a network on one trace per input layer; see `seneca_sim.activity.run_network`."""
     if overflow not in get_args(Overflow):
         raise RequestError(f"overflow must be one of {', '.join(get_args(Overflow))}, not {overflow!r}")
+    if network.weights == "absent":
+        raise ActivityError(
+            f"{network.name}: the weights of this network are not public, so it cannot be run; draw them (weights=random), or "
+            "give an activity file with its densities"
+        )
     fed = _fed(network, inputs)
     n_steps = inputs[0].n_steps
     layers = _prepared(network, fed, overflow)
@@ -107,14 +114,19 @@ class _Running:
         ]
         self.edges = sorted(edges, key=lambda connection: connection.edge.delay)
         self.sums = Sums(layer, arithmetic, wraps)
+        self.line = DelayLine(layer.delay, self.sums.shape, self.sums.dtype) if layer.delay else None
         self.neurons = (
             IntegerNeurons(layer, wraps) if arithmetic == "integer" else FloatNeurons(layer, arithmetic == "bf16")
         )
+        self.layer = layer
         self.value_type = _value_type(layer, arithmetic == "integer")
         self.record = GrowingTrace(self.value_type)
 
     def step(self, step: int, now: list[StepEvents], before: list[StepEvents], sops: NDArray[np.int64]) -> StepEvents:
-        """Return the events of one step; fill the SOPs of the edges and record."""
+        """Return the events of one step; fill the SOPs of the edges and record.
+
+        A restart spares sums on their way and events that were sent: those of a recurrent edge still arrive.
+        """
         arrivals = []
         for connection in self.edges:
             edge = connection.edge
@@ -122,7 +134,16 @@ class _Running:
             sops[connection.number] = connection.sops(events)
             arrivals.append((connection, events))
         x, outside = self.sums.of(arrivals)
+        if self.line is not None:
+            x = self.line.passed(x, x)
+        if _restarts(self.layer, step):
+            self.neurons.restart()
         values, neuron_events, more = self.neurons.step(x)
+        if self.value_type is None and np.any(values > 1):
+            raise ActivityError(
+                f"{self.where}: a value of step {step} is {values.max():g}, but its events are binary; set an event type that "
+                "holds values"
+            )
         events = _events(values, self.value_type)
         if events.value is not None and not np.isfinite(events.value).all():
             raise ActivityError(
@@ -130,6 +151,12 @@ class _Running:
             )
         self.record.append(events, neuron_events, outside + more)
         return events
+
+
+def _restarts(layer: Layer, step: int) -> bool:
+    """Return whether states return to their initial values before a step."""
+    since = step - layer.reset_first
+    return layer.reset_every > 0 and since >= 0 and since % layer.reset_every == 0
 
 
 def _value_type(layer: Layer, integer: bool) -> type[np.float32] | type[np.int32] | None:

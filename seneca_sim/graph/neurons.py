@@ -130,15 +130,21 @@ class CubaLif:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SigmaDelta:
-    """X += x (X starts at the bias, which is not added again); a = activation(X); y = what changed in a.
+    """X += gain x (X starts at the bias, which is not added again); a = activation(X); y = what changed in a.
 
     mode `round`: q = step floor(a / step + 1/2), y = q - q_before (the mSigma-Delta paper, Eq. 1).
-    mode `deadband`: d = a - a_before + residue; y = d where |d| >= step, else 0; residue = d - y (lava-dl).
+    mode `deadband`: d = a - a_before + residue; s = d where |d| >= step, else 0; residue = d - s;
+    y = floor(s / 2**fraction_bits): states have so many bits more than messages, and what is cut off is lost (lava's fixed
+    point, where gain is 2**state bits; there step may be 0). Without fraction bits y = s.
+    Without `accumulates`, X = gain x + bias: a delta encoder of values that arrive whole in every step.
     """
 
     step: Parameter
     mode: Literal["round", "deadband"] = "round"
     activation: Literal["relu", "identity"] = "relu"
+    gain: Parameter = 1.0
+    fraction_bits: int = 0
+    accumulates: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

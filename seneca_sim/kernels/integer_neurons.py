@@ -91,24 +91,26 @@ def activate_integers(x: Int64, floor: Int64, y: Int64) -> None:
 
 @kernel
 def quantise_integers(
-    a: Int64, sent: Int64, residue: Int64, step: Int64, deadband: bool, limits: Limits, y: Int64
+    a: Int64, sent: Int64, residue: Int64, step: Int64, deadband: bool, fraction_bits: int, limits: Limits, y: Int64
 ) -> int:
     """Fill y with what changed in `a` since what was sent, as `quantise` does; `limits` is the range of what leaves.
 
-    What does not fit stays behind: in `sent` (rounded multiples, whole steps) or in the residue (dead band).
+    What does not fit stays behind: in `sent` (rounded multiples, whole steps) or in the residue (dead band). Fraction bits
+    are cut off what a dead band sends, and lost.
     """
     outside = 0
     for p in range(a.shape[0]):
         for c in range(a.shape[1]):
             if deadband:
                 change = a[p, c] - sent[p, c] + residue[p, c]
-                value = change if abs(change) >= step[c] else 0
+                value = change >> fraction_bits if abs(change) >= step[c] else 0
             else:
                 value = step[c] * ((2 * a[p, c] + step[c]) // (2 * step[c])) - sent[p, c]
             kept = bounded(value, 0, limits)
             outside += kept != value
             if deadband:
-                residue[p, c] = change - kept
+                lost = abs(change) >= step[c] and kept == value
+                residue[p, c] = 0 if lost else change - (kept << fraction_bits)
                 sent[p, c] = a[p, c]
             else:
                 sent[p, c] += kept

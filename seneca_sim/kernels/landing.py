@@ -2,6 +2,7 @@
 
 Maps are channel-last and flat: neuron (y, x, c) is at ``(y * columns + x) * channels + c``. Weights are flat in the order
 (kernel row, kernel column, input channel, output channel of the group), so that the outputs of one event lie side by side.
+Neurons with several sums have as many channels as sums x channels, sum after sum.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ class Geometry(NamedTuple):
     out_channels: int
     offset: int
     """First output channel."""
+    upsample_y: int = 1
+    """Places between the rows of the (pooled) source map; those between hold zeros."""
+    upsample_x: int = 1
 
 
 @inline_kernel
@@ -71,10 +75,10 @@ def landings(position: int, geometry: Geometry, state_at: Offsets, first: int) -
     inside = y < geometry.pooled_rows and x < geometry.pooled_columns
     at, count = first, 0
     for ky in range(geometry.kernel_y):
-        over = y + geometry.padding_y - ky * geometry.dilation_y
+        over = y * geometry.upsample_y + geometry.padding_y - ky * geometry.dilation_y
         out_y = _output(over, geometry.stride_y, geometry.out_rows) if inside else -1
         for kx in range(geometry.kernel_x):
-            over = x + geometry.padding_x - kx * geometry.dilation_x
+            over = x * geometry.upsample_x + geometry.padding_x - kx * geometry.dilation_x
             out_x = _output(over, geometry.stride_x, geometry.out_columns) if out_y >= 0 else -1
             if out_x >= 0:
                 neuron = (out_y * geometry.out_columns + out_x) * geometry.out_channels + geometry.offset

@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from seneca_sim.kernels import inline_kernel, kernel
-from seneca_sim.kernels.arithmetic import Float32, round_bfloat
+from seneca_sim.kernels import kernel
+from seneca_sim.kernels.arithmetic import Float32
+from seneca_sim.kernels.functions import rounded_if
 from seneca_sim.kernels.landing import Int32
 
 __all__ = ["activate", "fire", "leak_integrate", "quantise"]
-
-
-@inline_kernel
-def _in(rounded: bool, number: np.float32) -> np.float32:
-    """Return the number, rounded to bf16 if asked."""
-    return round_bfloat(number) if rounded else number
 
 
 @kernel
@@ -25,8 +20,10 @@ def leak_integrate(state: Float32, x: Float32, decay: Float32, leak: Float32, ga
     """Update ``state = decay (state - leak) + leak + gain x`` in place."""
     for p in range(state.shape[0]):
         for c in range(state.shape[1]):
-            kept = _in(rounded, decay[c] * _in(rounded, state[p, c] - leak[c]))
-            state[p, c] = _in(rounded, _in(rounded, kept + leak[c]) + _in(rounded, gain[c] * x[p, c]))
+            kept = rounded_if(rounded, decay[c] * rounded_if(rounded, state[p, c] - leak[c]))
+            state[p, c] = rounded_if(
+                rounded, rounded_if(rounded, kept + leak[c]) + rounded_if(rounded, gain[c] * x[p, c])
+            )
 
 
 @kernel
@@ -47,10 +44,10 @@ def fire(
             if max_spikes == 1:
                 n = np.float32(1 if v > threshold[c] else 0)
             else:
-                whole = np.floor(_in(rounded, v / threshold[c]))
+                whole = np.floor(rounded_if(rounded, v / threshold[c]))
                 n = min(max(whole, np.float32(0)), np.float32(max_spikes))
             if n > 0:
-                v = _in(rounded, v - _in(rounded, n * threshold[c])) if subtract else v_reset[c]
+                v = rounded_if(rounded, v - rounded_if(rounded, n * threshold[c])) if subtract else v_reset[c]
             state[p, c] = max(v, v_min[c])
             spikes[p, c] = n
 
@@ -85,19 +82,19 @@ def quantise(
     for p in range(a.shape[0]):
         for c in range(a.shape[1]):
             if deadband:
-                change = _in(rounded, _in(rounded, a[p, c] - sent[p, c]) + residue[p, c])
+                change = rounded_if(rounded, rounded_if(rounded, a[p, c] - sent[p, c]) + residue[p, c])
                 value = change if abs(change) >= step[c] else np.float32(0)
             else:
-                level = np.floor(_in(rounded, _in(rounded, a[p, c] / step[c]) + np.float32(0.5)))
-                level = _in(rounded, step[c] * level)
-                value = _in(rounded, level - sent[p, c])
+                level = np.floor(rounded_if(rounded, rounded_if(rounded, a[p, c] / step[c]) + np.float32(0.5)))
+                level = rounded_if(rounded, step[c] * level)
+                value = rounded_if(rounded, level - sent[p, c])
             kept = min(max(value, step[c] * (-most - np.float32(1))), step[c] * most)
             cut += kept != value
-            kept = _in(sends_rounded, kept)
+            kept = rounded_if(sends_rounded, kept)
             if deadband:
-                residue[p, c] = _in(rounded, change - kept)
+                residue[p, c] = rounded_if(rounded, change - kept)
                 sent[p, c] = a[p, c]
             else:
-                sent[p, c] = level if kept == value else _in(rounded, sent[p, c] + kept)
+                sent[p, c] = level if kept == value else rounded_if(rounded, sent[p, c] + kept)
             y[p, c] = kept
     return cut
