@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.engine.estimate.design import Design, Inlet
-from seneca_sim.engine.estimate.groups import values_of
+from seneca_sim.engine.estimate.groups import round_channels, values_of
 from seneca_sim.engine.estimate.packets import Packets, summed
 
 __all__ = ["Work", "gathered"]
@@ -34,8 +34,8 @@ def gathered(
     group_step, sizes = _group_sizes(packets, design.steps, size)
     chunks, sops = _executed(design, inlet, packets, channel, bits, group_step, sizes)
     row = _last_rows(packets, design.steps, end, group_step, sizes, size)
-    width = design.mapping.parts[inlet.part].channels
-    of_group = -(-(width[1] - width[0]) // costs.neurons_per_chunk)
+    width = round_channels(inlet.link, design.mapping.parts[inlet.part].channels)
+    of_group = -(-width // costs.neurons_per_chunk)
     pushed = chunks > 0
     duration = np.where(pushed, np.maximum(1, timing.lc_task + chunks * (costs.chunk_cycles + timing.lc_chunk)), 0)
     tests = np.full(len(sizes), 0 if bits is None else of_group, np.int64)
@@ -90,7 +90,7 @@ def _executed(
     """Return the chunks that each group executes and its synaptic operations."""
     part = design.mapping.parts[inlet.part]
     per_chunk = design.costs.edges[inlet.edge].neurons_per_chunk
-    width = part.channels[1] - part.channels[0]
+    width = round_channels(inlet.link, part.channels)
     whole = -(-width // per_chunk)
     if bits is None or not len(sizes):
         return np.full(len(sizes), whole, np.int64), sizes * width

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seneca_sim.engine.estimate.packets import Packets, summed
 from seneca_sim.graph.network import Edge
 
-__all__ = ["Groups", "Members", "groups_of", "is_grouped", "members_of"]
+__all__ = ["Groups", "Members", "gathers", "groups_of", "is_grouped", "is_one_position", "members_of", "round_channels"]
 
 Index = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -53,6 +53,21 @@ def is_grouped(edge: Edge) -> bool:
     return edge.kind == "add" or edge.groups > 1
 
 
+def is_one_position(edge: Edge) -> bool:
+    """Return whether the sum of an edge is one number a channel, so that values have no kernel position."""
+    return edge.kind == "dense" or edge.broadcast
+
+
+def gathers(edge: Edge, group_scope: str) -> bool:
+    """Return whether the groups of an edge form across packets."""
+    return group_scope == "step" and is_one_position(edge) and not is_grouped(edge)
+
+
+def round_channels(edge: Edge, channels: tuple[int, int]) -> int:
+    """Return the channels of a round of a part, over all sums that the edge feeds (convolution groups 1)."""
+    return (channels[1] - channels[0]) * edge.sums
+
+
 def reached_channels(edge: Edge, source_channels: int, channels: tuple[int, int]) -> tuple[Index, Index]:
     """Return for each source channel its convolution group and how many of a part's channels that group reaches."""
     inputs, outputs = (1, 1) if edge.weight is None else (edge.weight.shape[1], edge.weight.shape[0] // edge.groups)
@@ -74,7 +89,7 @@ def members_of(
 ) -> Members:
     """Return the groups of all packets, in order."""
     packet, place, source = values_of(packets, channel)
-    width = np.full(len(source), channels[1] - channels[0], np.int64)
+    width = np.full(len(source), round_channels(edge, channels), np.int64)
     if is_grouped(edge):
         group, reached = reached_channels(edge, int(source.max(initial=0)) + 1, channels)
         kept = reached[source] > 0
@@ -98,7 +113,7 @@ def groups_of(
     channel: NDArray[np.int32],
 ) -> Groups:
     """Return what each packet makes at one neuron position."""
-    width = channels[1] - channels[0]
+    width = round_channels(edge, channels)
     if not is_grouped(edge):
         number = -(-packets.count // group_size)
         return Groups(number, number > 0, packets.count, number * -(-width // per_chunk), packets.count * width)

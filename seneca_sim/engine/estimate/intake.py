@@ -15,7 +15,7 @@ from seneca_sim.engine.costs import EdgeCosts
 from seneca_sim.engine.counts import INLET_COUNTERS
 from seneca_sim.engine.estimate.design import Design, Inlet
 from seneca_sim.engine.estimate.gathering import gathered
-from seneca_sim.engine.estimate.groups import Groups, groups_of, is_grouped
+from seneca_sim.engine.estimate.groups import Groups, gathers, groups_of, is_grouped, is_one_position, round_channels
 from seneca_sim.engine.estimate.masked import masked
 from seneca_sim.engine.estimate.outline import InletAxis, inlet_axis, part_axis
 from seneca_sim.engine.estimate.packets import Packets
@@ -94,10 +94,12 @@ def intake_of(design: Design, inlet: Inlet, source: Source, tokens: Index, watch
     sums = _sums(design, inlet, source, groups, rows, columns)
     costs, timing = design.costs.edges[inlet.edge], design.timing
     skips = timing.masked == "chunk_skip" and inlet.link.mask is not None
-    dense = inlet.link.kind == "dense"
     bits = chunk_bits(inlet.link, part.channels, costs.neurons_per_chunk) if skips else None
     touched = None
-    if dense and timing.group_scope == "step":
+    if watched and inlet.link.broadcast:  # what it adds is for all positions, none is touched by it
+        touched = np.zeros((design.steps, len(rows.windows), len(columns.windows)), np.bool_)
+        watched = False
+    if gathers(inlet.link, timing.group_scope):
         work = gathered(design, inlet, source.packets, source.channel, bits)
         tasks, rounds, chunks, sops, tests, riscv, lanes = work
         if bits is not None and watched:
@@ -111,7 +113,7 @@ def intake_of(design: Design, inlet: Inlet, source: Source, tokens: Index, watch
         tasks, rounds, chunks, sops = sums.jobs, sums.rounds, sums.chunk_rounds, sums.sops
         tests = np.zeros_like(rounds)
         lanes = lanes_of(design, costs, tasks, chunks)
-        riscv = _riscv(design, dense, sums, lanes)
+        riscv = _riscv(design, is_one_position(inlet.link), sums, lanes)
     if watched and touched is None:
         useful = source.packets.grid(groups.useful.astype(np.int64))
         touched = _seen(useful, rows.feeds, columns.feeds)
@@ -175,8 +177,8 @@ def _sums(design: Design, inlet: Inlet, source: Source, groups: Groups, rows: In
     kept = total("kept", groups.kept, "reach", reach_y, True) if special else None
     values = total("values", packets.count, "reach", reach_y, False)
     if special is None:
-        chunks = -(-(part.channels[1] - part.channels[0]) // design.costs.edges[inlet.edge].neurons_per_chunk)
-        width = part.channels[1] - part.channels[0]
+        width = round_channels(inlet.link, part.channels)
+        chunks = -(-width // design.costs.edges[inlet.edge].neurons_per_chunk)
         chunk_rounds = all_rounds * chunks
         sops = total("values", packets.count, "count", rows.count, False) * width
     else:
@@ -203,11 +205,11 @@ def lanes_of(design: Design, costs: EdgeCosts, tasks: Index, chunks: Index) -> I
     return tasks * max(design.timing.lc_task, int(chunk == 0)) + chunks * chunk
 
 
-def _riscv(design: Design, dense: bool, sums: Sums, lanes: Index) -> Index:
+def _riscv(design: Design, one_position: bool, sums: Sums, lanes: Index) -> Index:
     """Return the cycles of all decode jobs; every job lasts at least one cycle."""
     timing = design.timing
     head = timing.rv_packet * sums.packets + timing.rv_value * sums.values
-    place = 0 if dense else timing.rv_position
+    place = 0 if one_position else timing.rv_position
     useless = sums.packets - sums.useful
     if timing.rv_packet + timing.rv_value == 0:
         head = head + useless

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from seneca_sim.engine.estimate.design import Design, Inlet
 from seneca_sim.engine.estimate.gathering import Work
-from seneca_sim.engine.estimate.groups import Members, members_of
+from seneca_sim.engine.estimate.groups import Members, is_one_position, members_of
 from seneca_sim.engine.estimate.outline import InletAxis
 from seneca_sim.engine.estimate.packets import Packets, summed
 
@@ -71,7 +71,7 @@ def _work(
     duration = np.maximum(1, timing.lc_task + executed * (costs.chunk_cycles + timing.lc_chunk)) * pushed
     leads = np.diff(members.packet, prepend=-1) > 0
     cost = tests * timing.rv_skip + (duration if timing.inline else 0)
-    if inlet.link.kind != "dense":
+    if not is_one_position(inlet.link):
         cost = cost + timing.rv_position * rounds * leads[:, None, None]
     head = timing.rv_packet + timing.rv_value * packets.count
     flat = (rounds > 0).reshape(len(rounds), rounds.shape[1] * rounds.shape[2])[:, ::-1]

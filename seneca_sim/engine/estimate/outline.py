@@ -42,7 +42,7 @@ class InletAxis:
     """The input rows (or columns) of an edge and what they touch in a part."""
 
     count: Index
-    """(inputs,) neurons of the part that each input position touches."""
+    """(inputs,) neurons of the part that each input position touches; 1 for a broadcast edge, whose sum is kept once."""
     taps: Flags
     """(kernel, inputs): whether the position touches a neuron of the part through this tap."""
     neuron: Index
@@ -85,27 +85,33 @@ def inlet_axis(edge: Edge, source: Layer, axis: int, part: PartAxis) -> InletAxi
 @lru_cache(maxsize=4096)
 def _inlet_axis(axis: Axis, windows: tuple[Span, ...], neurons: Span) -> InletAxis:
     """Return what the positions of an axis touch; the same as `touched_of` and `last_touching`, as tables."""
+    size = neurons[1] - neurons[0]
+    neuron = np.arange(size, dtype=np.int64)
+    bounds = np.array(windows, dtype=np.int64) - neurons[0]
+    held = (neuron >= bounds[:, :1]) & (neuron < bounds[:, 1:])
+    if axis.broadcast:
+        one = np.ones((1, axis.size), np.int64)
+        feeds = np.ones((len(windows), axis.size), np.bool_)
+        return InletAxis(one[0], one > 0, one - 1, one[0] * (size - 1), held, feeds, feeds[:, 0] * (axis.size - 1))
     position = np.arange(axis.size, dtype=np.int64)
-    reach = position // axis.pool + axis.padding - np.arange(axis.kernel, dtype=np.int64)[:, None] * axis.dilation
+    place = position // axis.pool * axis.upsample
+    reach = place + axis.padding - np.arange(axis.kernel, dtype=np.int64)[:, None] * axis.dilation
     taps = (reach >= 0) & (reach % axis.stride == 0) & (position < axis.size // axis.pool * axis.pool)
     place = reach // axis.stride
     taps &= (place >= neurons[0]) & (place < neurons[1])
     place -= neurons[0]
-    size = neurons[1] - neurons[0]
     touched = np.zeros((size, axis.size), dtype=np.int64)
     tap, at = np.nonzero(taps)
     touched[place[tap, at], at] = 1
-    bounds = np.array(windows, dtype=np.int64) - neurons[0]
     before = np.concatenate([np.zeros((1, axis.size), np.int64), np.cumsum(touched, axis=0)])
     feeds = before[bounds[:, 1]] > before[bounds[:, 0]]
     last = np.where(feeds, position, -1).max(axis=1, initial=-1)
-    neuron = np.arange(size, dtype=np.int64)
     return InletAxis(
         count=taps.sum(axis=0),
         taps=taps,
         neuron=place,
         highest=np.where(taps, place, -1).max(axis=0),
-        windows=(neuron >= bounds[:, :1]) & (neuron < bounds[:, 1:]),
+        windows=held,
         feeds=feeds,
         last=np.maximum.accumulate(last),
     )
