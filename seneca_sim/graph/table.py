@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from seneca_sim.chip.programs import state_maps
 from seneca_sim.graph.network import Edge, Layer, Network
 from seneca_sim.graph.neurons import is_stateful
@@ -54,7 +56,7 @@ def layer_table(network: Network) -> tuple[LayerRow, ...]:
 
 def _row(network: Network, layer: Layer) -> LayerRow:
     """Return the row of a layer."""
-    weights = sum(edge.weight.size for edge in layer.edges if edge.weight is not None)
+    weights = sum(edge.weight.size for edge in layer.edges if edge.weight is not None and not _is_pooling(edge))
     masked = sum(int(edge.mask.size - edge.mask.sum()) for edge in layer.edges if edge.mask is not None)
     channels, rows, columns = layer.shape
     keeps = layer.neuron is not None and is_stateful(layer.neuron)
@@ -75,19 +77,27 @@ def _row(network: Network, layer: Layer) -> LayerRow:
     )
 
 
+def _is_pooling(edge: Edge) -> bool:
+    """Return whether an edge only hands on the folded pooling in front of it: integer ones, a channel each (a mean's edge)."""
+    weight = edge.weight
+    if weight is None or edge.pool == (1, 1) or not 1 < edge.groups == len(weight) or weight.dtype != np.int8:
+        return False
+    return bool(weight[0].size == 1 and np.all(weight == 1))
+
+
 def dense_macs(edge: Edge, layer: Layer) -> int:
     """Return the multiplications of a dense implementation of an edge per step, padding taps counted.
 
-    An `add` edge multiplies nothing; a folded pooling is not counted, only the weights behind it.
+    An `add` edge multiplies nothing; a folded pooling is not counted, only weights behind it.
     """
-    if edge.weight is None:
+    if edge.weight is None or _is_pooling(edge):
         return 0
     return int(edge.weight.size) * layer.shape[1] * layer.shape[2]
 
 
 def dense_macs_valid(edge: Edge, layer: Layer, source: Layer) -> int:
     """Return the same without padding taps: only where the kernel lies on the (pooled) map of the source layer."""
-    if edge.weight is None:
+    if edge.weight is None or _is_pooling(edge):
         return 0
     taps = 1
     for axis in (0, 1):

@@ -87,7 +87,8 @@ def _neck(blocks: _Blocks, features: dict[int, str], scales: int) -> dict[int, s
     for stride, reduced, channels in ((16, 128, 256), (8, 64, 256), (4, 64, 64))[: scales - 1]:
         x = blocks.plain(f"neck{stride}", x, reduced, 1)
         fine = features[stride]
-        up = net.upsample(f"neck{stride}.up", x, net.shapes[fine][1:])
+        up = net.upsample(f"neck{stride}.nearest", x, net.shapes[fine][1:])
+        up = net.fire(f"neck{stride}.up", Identity(), up)
         x = blocks.plain(f"scale{stride}", net.join(f"neck{stride}.join", up, fine), channels, 3)
         maps[stride] = x
     return maps

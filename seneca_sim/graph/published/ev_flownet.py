@@ -14,7 +14,7 @@ from typing import Literal
 
 from seneca_sim.graph.graph import Graph
 from seneca_sim.graph.network import InputContract
-from seneca_sim.graph.neurons import Activation, Relu
+from seneca_sim.graph.neurons import Activation, Identity, Relu
 from seneca_sim.graph.nodes import ContextAware
 from seneca_sim.graph.placeholders import placeholder
 from seneca_sim.graph.published.architecture import Architecture, Size
@@ -44,8 +44,8 @@ def ev_flownet(
     flows: list[str] = []
     for number, channels in enumerate(_DECODER, 1):
         joined = net.join(f"decoder{number}.join", *flows[-1:], x, maps[-number])
-        up = net.upsample(f"decoder{number}.up", joined, net.shapes[maps[-number - 1]][1:])
-        x = net.layer(f"decoder{number}", up, channels, seen=joined)
+        up = net.upsample(f"decoder{number}.nearest", joined, net.shapes[maps[-number - 1]][1:])
+        x = net.layer(f"decoder{number}", net.fire(f"decoder{number}.in", Identity(), up), channels)
         flows.append(net.fire(f"flow{number}", Activation("tanh"), net.conv(f"flow{number}.conv", x, 2, 1, bias=True)))
     return net.ended(*flows)
 
@@ -55,11 +55,10 @@ class _Layers(Architecture):
 
     sparse = True
 
-    def layer(self, name: str, x: str, channels: int, *, stride: int = 1, seen: str | None = None) -> str:
-        """Add a 3x3 convolution and its activation; a context-aware threshold looks at `seen`, by default its input."""
+    def layer(self, name: str, x: str, channels: int, *, stride: int = 1) -> str:
+        """Add a 3x3 convolution and its activation; a context-aware threshold looks at its input."""
         conv = self.conv(f"{name}.conv", x, channels, 3, stride=stride, bias=True)
         if not self.sparse:
             return self.fire(name, Relu(), conv)
-        seen = seen or x
-        node = ContextAware(placeholder(channels, self.shapes[seen][0]), placeholder(channels))
-        return self.place(name, node, conv, seen)
+        node = ContextAware(placeholder(channels, self.shapes[x][0]), placeholder(channels))
+        return self.place(name, node, conv, x)

@@ -81,7 +81,7 @@ def _conv_lstm(net: Architecture, name: str, x: str, channels: int) -> str:
 
 
 def box_head(net: Architecture, levels: list[str], classes: int) -> None:
-    """Add the SSD head that all levels share: two branches of 3x3 convolutions, for boxes and for classes with background.
+    """Add the SSD head that all levels share: two branches of 3x3 convolutions, for boxes and for classes and background.
 
     The branches stand side by side: one convolution to their 2 x 256 hidden channels, then one in two groups. The weights are the
     same arrays at every level and count once.
@@ -101,4 +101,4 @@ def box_head(net: Architecture, levels: list[str], classes: int) -> None:
         side = _SMALLEST_BOX * 2 ** (number - 1)
         boxes = np.array([(side * scale * ratio**0.5, side * scale / ratio**0.5) for ratio, scale in _ANCHORS])
         stride = net.size[1] // size[1]
-        net.place(f"boxes{number}", DetectionOutput("ssd", classes, boxes, stride), name, head=True)
+        net.place(f"boxes{number}", DetectionOutput("ssd", classes + 1, boxes, stride), name, head=True)
