@@ -11,15 +11,20 @@ import ml_dtypes
 import numpy as np
 
 from seneca_sim.graph.network import Edge, Layer
+from tests.naive.network import sums_shape
 
 Bfloat = ml_dtypes.bfloat16
 
 
 def hits(edge: Edge, y: int, x: int, c: int, layer: Layer):
     """Yield (neuron, weight index) for each weight that an event at (y, x, c) meets; the weight of `add` is None."""
-    y, x = y // edge.pool[0], x // edge.pool[1]
+    y, x = y // edge.pool[0] * edge.upsample[0], x // edge.pool[1] * edge.upsample[1]
+    rows, columns = (1, 1) if edge.broadcast else layer.shape[1:]
+    first = edge.first_sum * layer.shape[0]
     if edge.weight is None:
-        yield (c + edge.target_offset, y, x), None
+        for oy in range(y, min(y + edge.upsample[0], rows)):
+            for ox in range(x, min(x + edge.upsample[1], columns)):
+                yield (first + c + edge.target_offset, oy, ox), None
         return
     out, per_group, kernel_y, kernel_x = edge.weight.shape
     group, per_out = c // per_group, out // edge.groups
@@ -32,9 +37,9 @@ def hits(edge: Edge, y: int, x: int, c: int, layer: Layer):
             if over_y % edge.stride[0] or over_x % edge.stride[1]:
                 continue
             oy, ox = over_y // edge.stride[0], over_x // edge.stride[1]
-            if 0 <= oy < layer.shape[1] and 0 <= ox < layer.shape[2]:
+            if 0 <= oy < rows and 0 <= ox < columns:
                 for o in range(group * per_out, (group + 1) * per_out):
-                    yield (o, oy, ox), (o, c % per_group, ky, kx)
+                    yield (first + o, oy, ox), (o, c % per_group, ky, kx)
 
 
 def events(edge: Edge, source: np.ndarray):
@@ -51,20 +56,30 @@ def rounded_sums(dtype: type) -> Callable[[Layer, list[tuple[Edge, np.ndarray]]]
     """Return a function that sums in a floating-point type, each product and sum rounded by the type itself."""
 
     def sums(layer: Layer, arriving: list[tuple[Edge, np.ndarray]]) -> np.ndarray:
-        total = np.zeros(layer.shape, dtype)
+        total = np.zeros(sums_shape(layer), dtype)
         for edge, source in sorted(arriving, key=lambda pair: pair[0].delay):
-            own = total if edge.scale is None else np.zeros(layer.shape, dtype)
+            separate = edge.scale is not None or edge.broadcast
+            own = np.zeros(sums_shape(layer), dtype) if separate else total
             weight = None if edge.weight is None else edge.weight.astype(dtype)
             for y, x, c, value in events(edge, source.astype(dtype)):
                 for neuron, at in hits(edge, y, x, c, layer):
                     own[neuron] = own[neuron] + (value if at is None else weight[at] * value)
-            if edge.scale is not None:
-                total = total + own * np.broadcast_to(
-                    edge.scale.astype(dtype).reshape(-1, 1, 1), (layer.shape[0], 1, 1)
-                )
+            if separate:
+                own = own[:, :1, :1] if edge.broadcast else own
+                total = total + own * _spread(edge, layer).astype(dtype)
         return total
 
     return sums
+
+
+def _spread(edge: Edge, layer: Layer) -> np.ndarray:
+    """Return the scale of each of sums x channels; 1 where the edge does not lead."""
+    channels = np.ones(sums_shape(layer)[0])
+    if edge.scale is not None:
+        first = edge.first_sum * layer.shape[0] + edge.target_offset
+        out = len(edge.scale) if edge.weight is None else len(edge.weight)
+        channels[first : len(channels) if edge.weight is None and out == 1 else first + out] = edge.scale
+    return channels.reshape(-1, 1, 1)
 
 
 def bounded_sums(edge: Edge, source: np.ndarray, layer: Layer, bits: int, wraps: bool) -> tuple[np.ndarray, int]:
