@@ -6,9 +6,10 @@ division and no branch, so that gates and activations are computed in registers 
 
 - *sigmoid, tanh*: e = 2^t, t = -|x| log2(e), twice that for tanh: t = n + f with n = RND(t); 2^f by a polynomial of degree 2;
   n + 255 shifted left by 7 is -2^n in BF16, sign included. Then 1 / (1 + e) by a straight line and two Newton steps
-  r (2 - d r), brought to the sign of x by AND and ORR. Within 0.4 % of full scale, about one unit of BF16.
+  r (2 - d r), brought to the sign of x by AND and ORR. In BF16 within 0.01 (sigmoid) and 0.02 (tanh) of the function
+  (tests/chip/test_neuron_programs.py runs the sequences).
 - *softsign*: x / d, d = 1 + |x|: AND leaves the power of two of d, SUB8 from a constant turns it into half its reciprocal p;
-  Newton as above for d p in [1/2, 1).
+  Newton as above for d p in [1/2, 1). Within 0.01.
 - *table_sigmoid, table_tanh*: the point x = k / 16 by MUL, RND, MAX, MIN, then one load of the table for every lane in turn
   (`LOOKUP`): all lanes share the address of the data memory's wide port, and each needs another.
 

@@ -212,7 +212,9 @@ def replay(line: Pipeline, layer: int, block: slice) -> None:
         start = line.rows_of(number, line.sent[layer, 0].end)[step - 1].copy() if step else np.zeros(len(cost))
         if not is_early(design, layer):
             ahead = [inlet for inlet in design.inlets_of[number] if not design.inlets[inlet].link.delay]
-            np.maximum(start, min(arrivals(line, inlet, block)[0].min() for inlet in ahead), out=start)
+            heard = min(arrivals(line, inlet, block)[0].min() for inlet in ahead)
+            if np.isfinite(heard):  # some part hears of nobody in this step, and does not wait for them
+                np.maximum(start, heard, out=start)
         end = completed(cost, start + cost, 0.0)
         line.rows_of(number, rows.end)[step], line.rows_of(number, rows.begin)[step] = end, end - cost
         mine = items.inlet == REPLAY
