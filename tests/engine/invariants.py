@@ -50,7 +50,8 @@ def touched(edge: Edge, axis: int, place: int, size: int, line: range) -> list[i
     for neuron in line:
         for tap in range(edge.kernel[axis]):
             acts_at = neuron * edge.stride[axis] + tap * edge.dilation[axis] - edge.padding[axis]
-            if 0 <= acts_at < size // pool and acts_at * pool <= place < (acts_at + 1) * pool:
+            pooled, between = divmod(acts_at, edge.upsample[axis])
+            if between == 0 and 0 <= pooled < size // pool and pooled * pool <= place < (pooled + 1) * pool:
                 hits.append(neuron)
     return hits
 
@@ -58,19 +59,21 @@ def touched(edge: Edge, axis: int, place: int, size: int, line: range) -> list[i
 def reach(network: Network, part: Part, edge: Edge, row: int, column: int) -> int:
     """Return how many neurons of a part an input position touches."""
     rows, columns = box(network.layers[part.layer], part)
+    if edge.broadcast:
+        return len(rows) * len(columns)
     _, height, width = network.layers[edge.source].out_shape
     return len(touched(edge, 0, row, height, rows)) * len(touched(edge, 1, column, width, columns))
 
 
 def targets(network: Network, part: Part, edge: Edge, channel: int) -> int:
-    """Return how many channels of a part an input channel has weights to."""
+    """Return how many sums of channels of a part an input channel has weights to."""
     if edge.kind == "add":
         own = {channel + edge.target_offset}
     else:
         inputs, outputs = network.layers[edge.source].shape[0] // edge.groups, network.layers[part.layer].shape[0]
         group = channel // inputs
         own = set(range(group * (outputs // edge.groups), (group + 1) * (outputs // edge.groups)))
-    return len(own & set(range(*part.channels)))
+    return edge.sums * len(own & set(range(*part.channels)))
 
 
 def check_events_arrive(network: Network, mapping: Mapping, trace: Trace, counts: Counts, skips: bool) -> None:
@@ -85,7 +88,7 @@ def check_events_arrive(network: Network, mapping: Mapping, trace: Trace, counts
                 values[step + edge.delay] += reached > 0
                 addressed = targets(network, part, edge, channel)
                 dropped[step + edge.delay] += reached > 0 and addressed == 0
-                sops[step + edge.delay] += reached * addressed
+                sops[step + edge.delay] += (reached > 0 if edge.broadcast else reached) * addressed
             own = counts.inlets[:, index]
             for step in range(trace.n_steps):
                 assert own[step, column["values"]] == values[step]

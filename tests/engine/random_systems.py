@@ -9,10 +9,11 @@ import numpy as np
 
 from seneca_sim.activity.trace import LayerTrace, Trace
 from seneca_sim.chip.timing import Timing
-from seneca_sim.engine.costs import Costs, EdgeCosts, LayerCosts, evaluate_rule
+from seneca_sim.engine.costs import Costs, EdgeCosts, Evaluate, LayerCosts, evaluate_rule
 from seneca_sim.graph.network import Network
 from seneca_sim.mapping.provision import provision_rows
 from seneca_sim.mapping.types import Mapping, Part
+from tests.engine.random_features import enriched
 from tests.networks import random_network
 
 Span = tuple[int, int]
@@ -33,6 +34,24 @@ def random_system(seed: int, **timing: object) -> RandomSystem:
     """Return the system of a seed; timing fields that are given overrule the drawn ones."""
     rng = np.random.default_rng(seed)
     network = random_network(rng, max_layers=int(rng.integers(1, 6)), max_side=int(rng.integers(2, 8)), max_channels=8)
+    return _system_of(rng, network, timing)
+
+
+def enriched_system(seed: int, **timing: object) -> RandomSystem:
+    """Return the system of a seed whose network has cells, products, upsampling, forward delays and several outputs."""
+    rng = np.random.default_rng(seed)
+    network = random_network(rng, max_layers=int(rng.integers(1, 4)), max_side=int(rng.integers(2, 6)), max_channels=6)
+    system = _system_of(rng, enriched(rng, network), timing)
+    layers = [replace(costs, evaluate=RULES[int(rng.integers(5))] or costs.evaluate) for costs in system.costs.layers]
+    return replace(system, costs=replace(system.costs, layers=tuple(layers)))
+
+
+RULES: tuple[Evaluate | None, ...] = (None, None, None, "touched", "touched_later")
+"""None: the layer's own. The engines take any rule for any layer."""
+
+
+def _system_of(rng: np.random.Generator, network: Network, timing: dict[str, object]) -> RandomSystem:
+    """Return a system that runs a network."""
     drawn = random_timing(rng)
     drawn = Timing(**({name: getattr(drawn, name) for name in drawn.__slots__} | timing))
     costs = random_costs(rng, network)

@@ -13,7 +13,7 @@ import pytest
 from seneca_sim.engine import fast, reference
 from seneca_sim.engine.counts import CORE_STATES, INLET_COUNTERS, PART_COUNTERS, STEP_TIMES, Counts
 from seneca_sim.errors import DeadlockError, GraphError
-from tests.engine.random_systems import RandomSystem, random_system
+from tests.engine.random_systems import RandomSystem, enriched_system, random_system
 
 CASES = int(os.environ.get("SENECA_DIFFERENTIAL_CASES", "400"))
 FIRST = int(os.environ.get("SENECA_DIFFERENTIAL_FIRST", "0"))
@@ -64,6 +64,16 @@ def test_fast_equals_reference_in_every_cycle_and_count(batch: int) -> None:
         else:
             assert one == other == GraphError, f"seed {seed}: {one} and {other}"
     assert compared > 0.8 * CASES / BATCHES
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_fast_equals_reference_on_cells_products_and_upsampling(batch: int) -> None:
+    for seed in range(FIRST + batch, FIRST + CASES, BATCHES):
+        system = enriched_system(seed)
+        one, other = outcome(reference, system), outcome(fast, system)
+        assert isinstance(one, Counts), f"seed {seed}: {one}"
+        assert isinstance(other, Counts), f"seed {seed}: {other}"
+        assert differences(one, other) == [], f"seed {seed}"
 
 
 def test_row_credits_never_deadlock_at_the_provisioned_rows() -> None:

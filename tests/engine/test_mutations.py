@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from seneca_sim.engine import reference
 from seneca_sim.engine.reference import (
+    decoding,
     firing,
     host,
     inlet,
@@ -15,18 +19,27 @@ from seneca_sim.engine.reference import (
     mesh,
     packet,
     part,
+    replaying,
     riscv,
     sending,
 )
 from seneca_sim.engine.reference.core import Core
 from seneca_sim.engine.reference.geometry import Position
-from tests.engine import test_network_walks, test_walks
+from seneca_sim.graph.network import Edge
+from tests.engine import test_feature_walks, test_features, test_network_walks, test_walks
 from tests.engine.test_options import DENSE, POOLED
 
-WALKS = (test_walks, test_network_walks)
+WALKS = (test_walks, test_network_walks, test_feature_walks)
 CHECKS = [getattr(module, name) for module in WALKS for name in dir(module) if name.startswith("test_")]
 CHECKS += [POOLED.checked, DENSE.checked]
-"""All walks, and the invariants of overlapping windows and of groups across packets."""
+CHECKS += [
+    partial(test_features.test_masked_chunks_are_skipped_sum_after_sum, reference, 3, [2, 5, 11], 3, 8),
+    partial(test_features.test_channels_of_a_depthwise_broadcast_never_share_a_group, test_features.ADDED, "step"),
+    partial(test_features.test_a_broadcast_touches_no_position, reference, False, "packet"),
+    partial(test_features.test_a_broadcast_needs_state_for_the_whole_map, reference),
+    test_features.test_a_part_that_no_forward_edge_reaches_does_not_hold_its_replay_back,
+]
+"""All walks, the invariants of overlapping windows and of groups across packets, and rules that no walk shows."""
 
 
 def is_caught() -> bool:
@@ -34,7 +47,7 @@ def is_caught() -> bool:
     for check in CHECKS:
         try:
             check()
-        except (AssertionError, RuntimeError):
+        except (AssertionError, RuntimeError, pytest.fail.Exception):
             return True
     return False
 
@@ -217,6 +230,112 @@ def open_group_is_dropped(patch: Patch) -> None:
     patch.setattr(firing, "_open_inlet", lambda part: None)
 
 
+def only_one_sum_is_fed(patch: Patch) -> None:
+    """A value meets each channel once, however many sums the edge feeds."""
+    patch.setattr(integration, "round_outputs", lambda inlet, group: list(integration.addressed(inlet, group)))
+
+
+def sums_are_interleaved(patch: Patch) -> None:
+    """The outputs of a round go channel after channel, not sum after sum."""
+
+    def by_channel(inlet: inlet.Inlet, group: int) -> list[int]:
+        size, channels = inlet.part.layer.shape[0], integration.addressed(inlet, group)
+        return [number * size + channel for channel in channels for number in range(inlet.edge.sums)]
+
+    patch.setattr(integration, "round_outputs", by_channel)
+
+
+def chunks_end_with_their_sum(patch: Patch) -> None:
+    """Every sum begins a chunk of its own."""
+    form_round = integration.form_round
+
+    def separate(inlet, group, neuron, timing):  # type: ignore[no-untyped-def]
+        turn = form_round(inlet, group, neuron, timing)
+        channels, size = len(inlet.part.channels), inlet.costs.neurons_per_chunk
+        chunks = tuple(min(size, channels - start) for start in range(0, channels, size))
+        return turn if inlet.edge.sums == 1 else replace(turn, chunks=chunks * inlet.edge.sums)
+
+    patch.setattr(integration, "form_round", separate)
+
+
+def no_zeros_are_inserted(patch: Patch) -> None:
+    """A transposed convolution acts as a convolution, and nearest upsampling as an addition at one place."""
+    touched_line = inlet.touched_line
+
+    def plain(edge, axis, place, size, line):  # type: ignore[no-untyped-def]
+        return touched_line(replace(edge, upsample=(1, 1)), axis, place, size, line)
+
+    patch.setattr(inlet, "touched_line", plain)
+
+
+def upsampled_values_go_to_one_neuron(patch: Patch) -> None:
+    """Nearest upsampling has a kernel of one tap."""
+    patch.setattr(
+        Edge, "kernel", property(lambda self: (1, 1) if self.weight is None else self.weight.shape[2:]), raising=False
+    )
+
+
+def broadcast_reaches_one_position(patch: Patch) -> None:
+    """Only the first position waits for a broadcast."""
+    touched_line = inlet.touched_line
+
+    def first(edge, axis, place, size, line):  # type: ignore[no-untyped-def]
+        return touched_line(edge, axis, place, size, line[:1] if edge.broadcast else line)
+
+    patch.setattr(inlet, "touched_line", first)
+
+
+def broadcast_is_integrated_everywhere(patch: Patch) -> None:
+    """A broadcast has a round for every position of the part."""
+    scopes = integration._scopes
+
+    def everywhere(inlet, position, timing):  # type: ignore[no-untyped-def]
+        return (
+            [[neuron] for neuron in inlet.touched(position)]
+            if inlet.edge.broadcast
+            else scopes(inlet, position, timing)
+        )
+
+    patch.setattr(integration, "_scopes", everywhere)
+
+
+def broadcast_pays_a_kernel_position(patch: Patch) -> None:
+    """A broadcast is decoded as a convolution of one position, packet by packet."""
+    patch.setattr(integration, "is_one_position", lambda inlet: inlet.edge.kind == "dense")
+
+
+def broadcast_channels_share_a_group(patch: Patch) -> None:
+    """Values of `add` broadcasts form groups across packets, whatever their channel."""
+    patch.setattr(
+        integration,
+        "groups_across_packets",
+        lambda inlet, timing: timing.group_scope == "step" and integration.is_one_position(inlet),
+    )
+
+
+def broadcast_touches_a_position(patch: Patch) -> None:
+    """Positions count as touched when the vector has a value."""
+    integrate = decoding.integrate
+
+    def touching(core, inlet, step, job, name, then):  # type: ignore[no-untyped-def]
+        for turn in job.rounds:
+            inlet.part.touch(step, turn.neuron)
+        return integrate(core, inlet, step, job, name, then)
+
+    patch.setattr(decoding, "integrate", touching)
+
+
+def replay_waits_for_nobody(patch: Patch) -> None:
+    """A replay waits for edges without delay on which nobody reaches the part."""
+    is_due = replaying.Replay.is_due
+
+    def stubborn(self: replaying.Replay) -> bool:
+        hears = any(inlet.edge.delay == 0 for inlet in self.part.inlets)
+        return is_due(self) and (self.is_early or not hears or self.part.heard_step >= self.step)
+
+    patch.setattr(replaying.Replay, "is_due", stubborn)
+
+
 MUTATIONS: list[Mutation] = [
     packet_passes_its_own_position,
     token_is_lost,
@@ -239,6 +358,17 @@ MUTATIONS: list[Mutation] = [
     border_packet_is_kept,
     window_is_updated_twice,
     open_group_is_dropped,
+    only_one_sum_is_fed,
+    sums_are_interleaved,
+    chunks_end_with_their_sum,
+    no_zeros_are_inserted,
+    upsampled_values_go_to_one_neuron,
+    broadcast_reaches_one_position,
+    broadcast_is_integrated_everywhere,
+    broadcast_pays_a_kernel_position,
+    broadcast_channels_share_a_group,
+    broadcast_touches_a_position,
+    replay_waits_for_nobody,
 ]
 
 

@@ -13,7 +13,7 @@ from seneca_sim.engine.counts import INLET_COUNTERS, Counts
 from seneca_sim.engine.reference import run
 from seneca_sim.engine.reference.system import System
 from tests.engine.invariants import check_all
-from tests.engine.random_systems import RandomSystem, random_mapping, random_system
+from tests.engine.random_systems import RandomSystem, enriched_system, random_mapping, random_system
 from tests.engine.test_network_walks import MULTICAST
 from tests.engine.test_walks import ONE_CORE, RECURRENT
 
@@ -37,6 +37,12 @@ def assert_equal(one: Counts, other: Counts) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_events_tokens_values_and_cycles_are_conserved(seed: int) -> None:
     system = playable(seed)
+    check_all(system.network, system.mapping, system.trace, system.timing, system.costs, counts_of(system))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_cells_products_and_upsampling_conserve_them_too(seed: int) -> None:
+    system = enriched_system(seed, group_bits=8)
     check_all(system.network, system.mapping, system.trace, system.timing, system.costs, counts_of(system))
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.engine.fast.blank import fill, filled
 from seneca_sim.engine.fast.plan import (
     ALWAYS,
+    PartPlan,
     Plan,
     depth_of,
     fresh_tables,
@@ -75,17 +74,15 @@ def part_records(plan: Plan, emission_start: NDArray[np.int64]) -> tuple[NDArray
             n_gates=len(gates),
             emission=emission_start[number, 0],
             replay_emission=emission_start[number, 0],
-            early_replay=plan.timing.early_replay
-            or _feeds_back(plan, plan_part.layer)
-            or not _has_forward(layer.edges),
+            early_replay=plan.timing.early_replay or _feeds_back(plan, plan_part.layer) or not _hears(plan, plan_part),
         )
         stamps += n_rows * n_columns if touched_from < ALWAYS else 0
     return table, filled(stamps + 1, records.TOUCHED)
 
 
-def _has_forward(edges: tuple[Any, ...]) -> bool:
-    """Return whether a layer has an incoming edge without delay."""
-    return any(not edge.delay for edge in edges)
+def _hears(plan: Plan, part: PartPlan) -> bool:
+    """Return whether any producer reaches a part on an edge without delay."""
+    return any(plan.inlets[inlet].feeds and not plan.inlets[inlet].link.delay for inlet in part.inlets)
 
 
 def _feeds_back(plan: Plan, layer: int) -> bool:

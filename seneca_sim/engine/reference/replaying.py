@@ -33,7 +33,7 @@ class Replay:
             return False
         if self.step > 0 and (self.step - 1, self.row) not in self.part.done_rows:
             return False
-        hears = any(inlet.edge.delay == 0 for inlet in self.part.inlets)
+        hears = any(inlet.edge.delay == 0 and inlet.frontiers for inlet in self.part.inlets)
         return self.is_early or not hears or self.part.heard_step >= self.step
 
     def lacks_grant(self) -> bool:
