@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from seneca_sim.errors import FileFormatError
+from seneca_sim.errors import FileFormatError, RequestError
 from seneca_sim.graph.graph import Graph
 from seneca_sim.graph.hdf5 import open_hdf5
 from seneca_sim.graph.lower import lower
@@ -13,6 +14,7 @@ from seneca_sim.graph.network import Network
 from seneca_sim.graph.neurons import Reset
 from seneca_sim.graph.nir_file import NirOptions, read_nir
 from seneca_sim.graph.numerics import override_numerics
+from seneca_sim.graph.onnx import OnnxOptions, read_onnx
 from seneca_sim.graph.stated import check_spiking, with_stated_rules
 from seneca_sim.shipped import shipped_folder
 from seneca_sim.yaml_positions import did_you_mean
@@ -20,7 +22,7 @@ from seneca_sim.yaml_positions import did_you_mean
 __all__ = ["find_network", "load_network", "network_names", "read_graph"]
 
 _SUFFIX = ".h5"
-_OTHER_FORMATS = {".onnx": "ONNX", ".tflite": "TensorFlow Lite", ".pt": "PyTorch", ".pth": "PyTorch", ".npz": "numpy"}
+_OTHER_FORMATS = {".tflite": "TensorFlow Lite", ".pt": "PyTorch", ".pth": "PyTorch", ".npz": "numpy"}
 
 
 def network_names() -> list[str]:
@@ -48,21 +50,24 @@ def load_network(
     max_spikes: int | None = None,
     v_min: float | None = None,
     numerics: str | None = None,
+    state: Mapping[str, str] | None = None,
 ) -> Network:
     """Return a network, lowered to layers; None keeps what the file says.
 
     Parameters
     ----------
     name_or_path
-        Shipped network, native file or NIR file; the content decides the format, not the suffix.
+        Shipped network, native file, NIR file or ONNX file (``.onnx``); of HDF5 files the content decides the format.
     dt_us
         Time step of the neurons [us], for files that leave it open (NIR).
     reset, max_spikes, v_min
         After a spike: ``value`` or ``subtract``; most spikes of a neuron in a step; lowest membrane value.
     numerics
         Number types of weights, states and events, such as ``fp32``, ``bf16`` or ``int8/bf16`` (see `override_numerics`).
+    state
+        Outputs of an ONNX step graph, and the inputs that take their values in the next step.
     """
-    graph = read_graph(name_or_path, dt_us=dt_us, reset=reset, max_spikes=max_spikes, v_min=v_min)
+    graph = read_graph(name_or_path, dt_us=dt_us, reset=reset, max_spikes=max_spikes, v_min=v_min, state=state)
     network = lower(graph)
     return network if numerics is None else override_numerics(network, numerics)
 
@@ -74,10 +79,17 @@ def read_graph(
     reset: Reset | None = None,
     max_spikes: int | None = None,
     v_min: float | None = None,
+    state: Mapping[str, str] | None = None,
 ) -> Graph:
     """Return a network as a graph, not lowered."""
     path = find_network(name_or_path)
-    match _file_format(path):
+    kind = _file_format(path)
+    if state and kind != "onnx":
+        raise RequestError(f"state: {path} is no ONNX file, it states its own recurrence; leave state out")
+    match kind:
+        case "onnx":
+            graph = read_onnx(path, OnnxOptions(state=state or {}))
+            return with_stated_rules(graph, dt_us=dt_us, reset=reset, max_spikes=max_spikes, v_min=v_min)
         case "nir":
             graph = read_nir(path, NirOptions(dt_us, reset, max_spikes, v_min))
             check_spiking(graph, reset=reset, max_spikes=max_spikes, v_min=v_min)
@@ -87,7 +99,9 @@ def read_graph(
 
 
 def _file_format(path: Path) -> str:
-    """Return ``native`` or ``nir`` by the content of a file."""
+    """Return ``onnx`` by the name of a file, ``native`` or ``nir`` by its content."""
+    if path.suffix.lower() == ".onnx" and path.is_file():
+        return "onnx"
     if path.suffix.lower() in _OTHER_FORMATS and path.is_file():
         raise FileFormatError(
             f"{path}: {_OTHER_FORMATS[path.suffix.lower()]} files cannot be read; export the network as NIR, or write it with "
