@@ -27,6 +27,9 @@ BACKWARD_US = 100_000
 """How far an event may lie before an earlier one of the file [us]; what lies further back is damage, or another recording."""
 
 
+Arrays = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8]]
+
+
 class Columns(NamedTuple):
     """Events as a format's decoder gives them, in the order of the file."""
 
@@ -36,6 +39,15 @@ class Columns(NamedTuple):
     p: NDArray[np.uint8]
     fixed: bool = True
     """False where the file holds more than events, so that an event's number does not tell its byte."""
+
+    @property
+    def arrays(self) -> Arrays:
+        """The four columns alone."""
+        return self.t_us, self.x, self.y, self.p
+
+    def piece(self, first: int, last: int, *, fixed: bool = True) -> Columns:
+        """Return the events [first, last)."""
+        return Columns(self.t_us[first:last], self.x[first:last], self.y[first:last], self.p[first:last], fixed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,11 +73,20 @@ class EventSource:
     """Where event 0 begins in the file; None where events have no fixed place."""
     event_bytes: int = 0
     """Bytes an event, where `first_byte` is known."""
+    assumptions: tuple[str, ...] = ()
+    """What the file does not state and was taken for granted, one sentence each."""
+
+    def __post_init__(self) -> None:
+        """Refuse a sensor without pixels."""
+        if self.size is not None and min(self.size) < 1:
+            raise EventsError(
+                f"{self.path.name}: the sensor must be at least 1x1 pixels, not {self.size[0]}x{self.size[1]}"
+            )
 
     def stream(self, columns: Columns, first_event: int, size: tuple[int, int]) -> EventStream:
         """Return a block that begins with the given event of the recording as a checked stream in the order of the file."""
         return EventStream(
-            *columns[:4],
+            *columns.arrays,
             *size,
             source=self.path.name,
             geometry_stated=self.size is not None,
@@ -112,15 +133,23 @@ class Recording:
     """Number of events, where it is known without decoding all of them."""
     source: EventSource
 
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the file does not state and was taken for granted, one sentence each."""
+        return self.source.assumptions
+
     def blocks(self, max_events: int = BLOCK_EVENTS) -> Iterator[EventStream]:
-        """Yield all events in the order of time, at most `max_events` at once (more only where many lie out of order).
+        """Yield all events in the order of time, at most `max_events` at once.
 
         Every block has the recording's size, start and length; `EventStream.disordered` counts the events that stood
         behind a later one in the file.
         """
         size = self.width, self.height
         for stream in in_order(checked(self.source, self.source.decode(max_events), size)):
-            yield _with(stream, start_us=self.start_us, duration_us=self.duration_us)
+            for first in range(0, stream.n_events, max_events):
+                late = 0 if first else stream.disordered
+                piece = _piece(stream, first, first + max_events, late)
+                yield _with(piece, start_us=self.start_us, duration_us=self.duration_us)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

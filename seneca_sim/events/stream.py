@@ -27,12 +27,23 @@ __all__ = [
 ]
 
 FORMATS = {
+    ".aedat": "aedat",
+    ".aedat4": "aedat4",
+    ".avi": "video",
     ".bin": "nmnist",
     ".bs2": "nmnist",
     ".csv": "csv",
     ".dat": "dat",
+    ".es": "es",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".mkv": "video",
+    ".mov": "video",
+    ".mp4": "video",
     ".npy": "frames",
     ".npz": "npz",
+    ".raw": "raw",
+    ".webm": "video",
 }
 """Suffix to module of `seneca_sim.events.formats`; each has one function ``open_source(path) -> EventSource | FrameRecording``."""
 

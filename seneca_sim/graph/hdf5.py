@@ -131,8 +131,8 @@ class SafeGroup:
             raise FileFormatError(f"{self.where}: the entry {name!r} is an array, expected a group")
         return SafeGroup(self.path, entry)
 
-    def _dataset(self, name: str) -> Any:
-        """Return a dataset whose data lies in this file and is not too large."""
+    def stored(self, name: str) -> Any:
+        """Return a dataset of any size whose data lies in this file, to be read piece by piece."""
         import h5py
 
         entry = self._entry(name)
@@ -142,6 +142,11 @@ class SafeGroup:
             raise FileFormatError(
                 f"{self.where}: the data of {name!r} lies in other files; only data stored in place is read"
             )
+        return entry
+
+    def _dataset(self, name: str) -> Any:
+        """Return a dataset whose data lies in this file and is not too large."""
+        entry = self.stored(name)
         if entry.shape is None or entry.size * max(1, entry.dtype.itemsize) > MAX_BYTES:
             raise FileFormatError(
                 f"{self.where}: {name!r} has shape {entry.shape}, arrays are read up to {MAX_BYTES} bytes"

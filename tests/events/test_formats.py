@@ -124,7 +124,8 @@ BROKEN = {
     "text.npz": (b"no archive", "text.npz: the archive is truncated or no .npz file (File is not a zip file)"),
     "what.xyz": (
         b"",
-        "what.xyz: no reader for recordings with the suffix '.xyz'; known are .bin, .bs2, .csv, .dat, .npy, .npz",
+        "what.xyz: no reader for recordings with the suffix '.xyz'; known are .aedat, .aedat4, .avi, .bin, .bs2, .csv, "
+        ".dat, .es, .h5, .hdf5, .mkv, .mov, .mp4, .npy, .npz, .raw, .webm",
     ),
 }
 

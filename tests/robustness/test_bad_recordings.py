@@ -168,7 +168,8 @@ CASES = [
         "unknown suffix",
         ".xyz",
         content(b"x"),
-        "broken.xyz: no reader for recordings with the suffix '.xyz'; known are .bin, .bs2, .csv, .dat, .npy, .npz",
+        "broken.xyz: no reader for recordings with the suffix '.xyz'; known are .aedat, .aedat4, .avi, .bin, .bs2, .csv, "
+        ".dat, .es, .h5, .hdf5, .mkv, .mov, .mp4, .npy, .npz, .raw, .webm",
     ),
 ]
 

@@ -2,7 +2,8 @@
 
 Little-endian: u32 time in microseconds, u32 with x in bits 0-13, y in bits 14-27 and polarity in bit 28. Lines
 `% Width N` and `% Height N` state the sensor's size; old files lack them. Type 0x00 (2D events) and 0x0C (change
-detection) are read. The camera's clock runs freely: the first time step begins with the first event.
+detection) are read. The camera's clock runs freely: the first time step begins with the first event; where the clock
+falls by more than half of its 32 bits, it has wrapped, and time goes on.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import numpy as np
 
 from seneca_sim.errors import FileFormatError
 from seneca_sim.events.formats.header import header_lines
+from seneca_sim.events.formats.words import room
 from seneca_sim.events.recording import Columns, EventSource
 
 __all__ = ["open_source"]
 
 EVENT_BYTES = 8
 EVENT_TYPES = (0x00, 0x0C)
-MASK_14 = (1 << 14) - 1
 
 
 def open_source(path: Path) -> EventSource:
@@ -60,13 +61,12 @@ def open_source(path: Path) -> EventSource:
 
 def _decode(path: Path, offset: int, max_events: int) -> Iterator[Columns]:
     """Yield the events of a file."""
+    from seneca_sim.kernels.decode_words import decode_dat
+
+    state = np.zeros(2, np.int64)
     with path.open("rb") as file:
         file.seek(offset)
-        while len(data := np.fromfile(file, "<u4", 2 * max_events)):
-            words = data.reshape(-1, 2)
-            yield Columns(
-                words[:, 0].astype(np.int64),
-                (words[:, 1] & MASK_14).astype(np.int32),
-                (words[:, 1] >> 14 & MASK_14).astype(np.int32),
-                (words[:, 1] >> 28 & 1).astype(np.uint8),
-            )
+        while len(words := np.fromfile(file, "<u4", 2 * max_events)):
+            events = room(len(words) // 2)
+            decode_dat(words, state, *events.arrays)
+            yield events

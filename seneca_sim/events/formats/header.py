@@ -11,26 +11,31 @@ __all__ = ["header_lines"]
 
 MAX_LINE = 1 << 16
 """Longest line that is taken for text [bytes]."""
+LAST_LINES = ("end", "end of ascii header")
 
 
 def header_lines(path: Path, file: IO[bytes], mark: bytes = b"%") -> tuple[int, dict[str, str]]:
     """Return the offset behind the text lines, where the file then stands, and what they state, by lower-case name.
 
-    A line states its first word, the value is the rest. Only the first of several lines of one name counts.
+    A line states its first word, the value is the rest; only the first of several lines of one name counts. `LAST_LINES`
+    end them. Bytes that happen to begin with the mark, but are no text, belong to the data.
     """
     stated: dict[str, str] = {}
     while True:
         offset = file.tell()
-        if file.read(1) != mark:
-            file.seek(offset)
-            return offset, stated
         line = file.readline(MAX_LINE)
+        if not line.startswith(mark) or any(byte < 32 and byte not in b"\t\r\n" for byte in line):
+            file.seek(offset)
+            break
         if not line.endswith(b"\n"):
             raise FileFormatError(
                 f"{path.name}: byte {offset}: the header line has no end; the file is truncated"
                 if len(line) < MAX_LINE
                 else f"{path.name}: byte {offset}: the header line has no end within {MAX_LINE} bytes; the file is damaged"
             )
-        words = line.decode("ascii", "replace").split(maxsplit=1)
-        if words:
-            stated.setdefault(words[0].lower(), words[1].strip() if len(words) > 1 else "")
+        text = line[len(mark) :].decode("ascii", "replace").strip()
+        if text.lower() in LAST_LINES:
+            break
+        name, *value = text.split(maxsplit=1) or [""]
+        stated.setdefault(name.rstrip(":").lower(), *value or [""])
+    return file.tell(), stated

@@ -13,13 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from seneca_sim.errors import FileFormatError
+from seneca_sim.events.formats.words import room
 from seneca_sim.events.recording import Columns, EventSource
 
 __all__ = ["open_source"]
 
 EVENT_BYTES = 5
-OVERFLOW_ROW = 240
-OVERFLOW_US = 1 << 13
 NMNIST_SIDE = 34
 NMNIST_DURATION_US = 300_000
 
@@ -47,15 +46,11 @@ def open_source(path: Path) -> EventSource:
 
 def _decode(path: Path, max_events: int) -> Iterator[Columns]:
     """Yield the events of a file."""
-    past_us = 0
+    from seneca_sim.kernels.decode_words import decode_nmnist
+
+    state = np.zeros(1, np.int64)
     with path.open("rb") as file:
         while len(data := np.fromfile(file, np.uint8, EVENT_BYTES * max_events)):
-            x, y, high, middle, low = data.reshape(-1, EVENT_BYTES).astype(np.int64).T
-            t_us = (high & 0x7F) << 16 | middle << 8 | low
-            mark = y == OVERFLOW_ROW
-            t_us += past_us + OVERFLOW_US * np.cumsum(mark)
-            past_us += OVERFLOW_US * int(mark.sum())
-            event = ~mark
-            yield Columns(
-                t_us[event], x[event].astype(np.int32), y[event].astype(np.int32), (high[event] >> 7).astype(np.uint8)
-            )
+            events = room(len(data) // EVENT_BYTES)
+            n = decode_nmnist(data, state, *events.arrays)
+            yield events.piece(0, n, fixed=not state[0])
