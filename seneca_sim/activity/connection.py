@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.activity.checks import check_edge
-from seneca_sim.activity.number_types import sent_step
 from seneca_sim.activity.step_events import StepEvents
 from seneca_sim.graph.network import Edge, Layer
 from seneca_sim.kernels.landing import Geometry, count_sops, flatten_events
@@ -25,12 +24,13 @@ __all__ = ["Connection"]
 class Connection:
     """One edge into a layer: what it does to the events of a step."""
 
-    def __init__(self, edge: Edge, source: Layer, target: Layer, number: int) -> None:
+    def __init__(self, edge: Edge, source: Layer, target: Layer, number: int, step: float | None = None) -> None:
+        """Prepare an edge; `step` is that of which all values of the source are whole multiples, if there is one."""
         check_edge(target.name, edge, source, target)
         self.edge = edge
         self.number = number
         """Its column in `Trace.sops`."""
-        self.unit = _unit(edge, source, target)
+        self.unit = _unit(edge, target, step)
         """What values are whole multiples of, and are divided by before they are summed; 1 where they are summed as they are."""
         self.factor = _factor(edge, self.unit)
         """(out,) or (1,) factor of the sum; None is 1."""
@@ -140,16 +140,13 @@ def _spread(weights: NDArray[Any], groups: int) -> NDArray[Any]:
     return np.ascontiguousarray(grouped.transpose(3, 4, 0, 2, 1)).reshape(-1)
 
 
-def _unit(edge: Edge, source: Layer, target: Layer) -> float:
+def _unit(edge: Edge, target: Layer, step: float | None) -> float:
     """Return the step whose multiples are summed in place of the values; 1 where values are.
 
     Integer weights and whole multiples make sums that no order of additions and no rounding changes.
     """
     whole_weights = edge.weight is None or edge.weight.dtype.kind == "i"
-    step = sent_step(source)
-    if step is None or target.precision.state == "bf16" or not whole_weights:
-        return 1.0
-    return step
+    return 1.0 if step is None or target.precision.state == "bf16" or not whole_weights else step
 
 
 def _factor(edge: Edge, unit: float) -> NDArray[np.float32] | None:

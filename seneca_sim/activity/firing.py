@@ -65,6 +65,8 @@ class Neurons:
         self.spikes = np.zeros(shape if spiking else (0, 0), np.int32)
         self.pools = {np.dtype(kind): np.zeros(out_shape, kind) for kind in (self.dtype, np.int32) if layer.pool}
         self.line = DelayLine(neuron.steps, shape, self.dtype) if isinstance(neuron, Delay) else None
+        self.late = np.zeros(shape, self.dtype) if getattr(neuron, "reset", "") == "subtract_late" else None
+        """What the spikes of the step before still take from the membrane (negative)."""
         held = out_shape if isinstance(neuron, SigmaDelta) else (0, 0)
         self.sent, self.residue, self.change = (np.zeros(held, self.dtype) for _ in range(3))
         if isinstance(neuron, MultiThreshold):
@@ -77,6 +79,8 @@ class Neurons:
             state[:] = 0
         if self.line is not None:
             self.line.restart()
+        if self.late is not None:
+            self.late[:] = 0
         if isinstance(self.neuron, SigmaDelta) and self.bias is not None:
             self.add(self.v, self.bias)
 
@@ -185,7 +189,18 @@ class Neurons:
         if isinstance(self.neuron, Li):
             self.y[:] = self.v
             return self.y, outside
-        return self.spikes, outside + self.fire()
+        if self.late is None:
+            return self.spikes, outside + self.fire()
+        return self.spikes, outside + self.fire_late(self.late)
+
+    def fire_late(self, late: Map) -> int:
+        """Fill `spikes`; subtract what those of the step before owe, and note what these do. Return what left its range."""
+        outside = self.add(self.v, late)
+        held = self.v.copy()
+        outside += self.fire()
+        np.maximum(held, self.constants["v_min"].reshape(1, -1), out=self.v)
+        late[:] = -self.times(self.constants["threshold"].reshape(1, -1), self.spikes.astype(self.dtype))
+        return outside
 
     def cut_spikes(self) -> tuple[Map, int]:
         """Return numbers of spikes, cut to the range of the event type, and how many were cut."""

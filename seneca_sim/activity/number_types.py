@@ -40,7 +40,16 @@ from seneca_sim.graph.neurons import (
     ThresholdRelu,
 )
 
-__all__ = ["Arithmetic", "Overflow", "arithmetic_of", "check_numbers", "integer_range", "sent_step", "vector"]
+__all__ = [
+    "Arithmetic",
+    "Overflow",
+    "arithmetic_of",
+    "check_numbers",
+    "integer_range",
+    "sent_step",
+    "sent_steps",
+    "vector",
+]
 
 Arithmetic = Literal["fp32", "bf16", "integer", "scaled"]
 """`integer`: sums and neurons; `scaled`: integer sums, neurons in float32."""
@@ -136,6 +145,32 @@ def sent_step(layer: Layer) -> float | None:
     return None
 
 
+def sent_steps(network: Network, integer_inputs: dict[int, bool]) -> list[float | None]:
+    """Return for each layer the step of which all its values are whole multiples, None if there is none.
+
+    Values that only pass (`add` edges into Identity, Relu or Delay: enlarged maps, joined ones, pools) keep their step.
+    `integer_inputs` says of each input layer, by its index, whether it is fed integers.
+    """
+    steps: list[float | None] = []
+    for index, layer in enumerate(network.layers):
+        if layer.is_input:
+            steps.append(1.0 if integer_inputs[index] else None)
+            continue
+        step = sent_step(layer)
+        if step is None and _passes_on(layer) and all(edge.source < index for edge in layer.edges):
+            sources = {steps[edge.source] for edge in layer.edges}
+            step = sources.pop() if len(sources) == 1 else None
+        steps.append(step)
+    return steps
+
+
+def _passes_on(layer: Layer) -> bool:
+    """Return whether a layer sends sums of the values that it takes in, as they are."""
+    plain = all(edge.weight is None and edge.scale is None for edge in layer.edges)
+    bfloat = "bf16" in (layer.precision.state, layer.precision.event)
+    return plain and layer.bias is None and not bfloat and isinstance(layer.neuron, Identity | Relu | Delay)
+
+
 def _single(parameter: float | NDArray[np.float64]) -> float | None:
     """Return the number, as float32 holds it, that a parameter is for all channels; None if there are several."""
     numbers = np.unique(np.asarray(parameter, np.float64))
@@ -153,11 +188,8 @@ def _codes(neuron: Neuron, step: float) -> tuple[float, float]:
     return -np.inf, np.inf
 
 
-def check_numbers(network: Network, index: int, integer_inputs: dict[int, bool]) -> None:
-    """Raise `ActivityError` if a layer cannot compute in the types that it states.
-
-    `integer_inputs` says of each input layer, by its index, whether it is fed integers.
-    """
+def check_numbers(network: Network, index: int, steps: list[float | None]) -> None:
+    """Raise `ActivityError` if a layer cannot compute in the types that it states; `steps` are those of `sent_steps`."""
     layer = network.layers[index]
     where = f"{network.name}: {layer.name}"
     _check_neuron(where, layer.neuron)
@@ -171,7 +203,7 @@ def check_numbers(network: Network, index: int, integer_inputs: dict[int, bool])
         return
     for edge in layer.edges:
         source = network.layers[edge.source]
-        step = (1.0 if integer_inputs[edge.source] else None) if source.is_input else sent_step(source)
+        step = steps[edge.source]
         _check_integer_edge(where, layer, edge, source.name, step is not None)
         if arithmetic == "integer" and step != 1.0:
             raise ActivityError(

@@ -13,7 +13,7 @@ from seneca_sim.activity.connection import Connection
 from seneca_sim.activity.delay_line import DelayLine
 from seneca_sim.activity.float_neurons import FloatNeurons
 from seneca_sim.activity.integer_neurons import IntegerNeurons
-from seneca_sim.activity.number_types import Overflow, arithmetic_of, check_numbers
+from seneca_sim.activity.number_types import Overflow, arithmetic_of, check_numbers, sent_steps
 from seneca_sim.activity.scores import ClassScores
 from seneca_sim.activity.step_events import GrowingTrace, StepEvents, step_events
 from seneca_sim.activity.sums import Sums
@@ -81,11 +81,12 @@ def _fed(network: Network, inputs: Sequence[LayerTrace]) -> dict[int, LayerTrace
 def _prepared(network: Network, fed: dict[int, LayerTrace], overflow: Overflow) -> dict[int, _Running]:
     """Return the layers of neurons, ready to run, by their index."""
     integer_inputs = {index: _holds_integers(trace) for index, trace in fed.items()}
+    steps = sent_steps(network, integer_inputs)
     layers, number = {}, 0
     for index, layer in enumerate(network.layers):
         if not layer.is_input:
-            check_numbers(network, index, integer_inputs)
-            layers[index] = _Running(network, index, number, wraps=overflow == "wrap")
+            check_numbers(network, index, steps)
+            layers[index] = _Running(network, index, number, steps, wraps=overflow == "wrap")
         number += len(layer.edges)
     return layers
 
@@ -104,12 +105,12 @@ def _silence() -> StepEvents:
 class _Running:
     """A layer of neurons while the network runs."""
 
-    def __init__(self, network: Network, index: int, first_edge: int, wraps: bool) -> None:
+    def __init__(self, network: Network, index: int, first_edge: int, steps: list[float | None], wraps: bool) -> None:
         layer = network.layers[index]
         self.where = f"{network.name}: {layer.name}"
         arithmetic = arithmetic_of(layer)
         edges = [
-            Connection(edge, network.layers[edge.source], layer, first_edge + number)
+            Connection(edge, network.layers[edge.source], layer, first_edge + number, steps[edge.source])
             for number, edge in enumerate(layer.edges)
         ]
         self.edges = sorted(edges, key=lambda connection: connection.edge.delay)
