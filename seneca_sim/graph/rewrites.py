@@ -51,7 +51,7 @@ def is_foldable_delay(graph: Graph, name: str, delay: Delay) -> bool:
     """Return whether one length of delay can be the delay of the layer behind it: on a path without branches, to neurons that
     gather one sum.
     """
-    if np.ndim(delay.steps) > 0:
+    if np.ndim(delay.steps) > 0 or any(link.delay for link in graph.links_into(name)):
         return False
     while True:
         behind = graph.links_from(name)

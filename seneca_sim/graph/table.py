@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from math import prod
 
 import numpy as np
 
-from seneca_sim.chip.programs import state_maps
+from seneca_sim.chip.programs import state_maps, whole_maps
+from seneca_sim.graph.graph import Graph
 from seneca_sim.graph.network import Edge, Layer, Network
-from seneca_sim.graph.neurons import is_stateful
+from seneca_sim.graph.neurons import Delay, GruCell, LstmCell, MguCell, MinimalCell, is_stateful
+from seneca_sim.graph.nodes import Array, BatchNorm2d, Block, Conv2d, ConvTranspose2d, Dense, Node
+from seneca_sim.graph.placeholders import is_placeholder
 
-__all__ = ["TYPE_BITS", "LayerRow", "dense_macs", "dense_macs_valid", "layer_table"]
+__all__ = [
+    "TYPE_BITS",
+    "LayerRow",
+    "NetworkTotals",
+    "dense_macs",
+    "dense_macs_valid",
+    "graph_parameters",
+    "layer_table",
+    "network_totals",
+]
 
 TYPE_BITS = {"binary": 0, "int4": 4, "int8": 8, "int16": 16, "int32": 32, "int64": 64, "bf16": 16, "fp32": 32}
 """Width of each number type as the network states it; a chip may price a type as another."""
@@ -36,9 +50,87 @@ class LayerRow:
     dense_macs_valid: int
     """The same, padding taps not counted."""
     states: int
-    """Numbers kept for all neurons from one time step to the next; partial sums of stateless neurons depend on the mapping."""
+    """Numbers kept for all neurons from one time step to the next: membranes, inner states of cells, sums under way in a delay.
+    Sums that end with the step (of cells, too) are held for some rows only, as the mapping says."""
     weight_bits: int
     state_bits: int
+    held_bits: int
+    """Of the outputs that recurrent edges see in the next step."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkTotals:
+    """All layers together, as `show --json` states them."""
+
+    parameters: int
+    """What a framework counts (`graph_parameters`); of a network whose graph is not at hand, of its layers."""
+    head_parameters: int
+    """Those of `parameters` that belong to a detection or classification head."""
+    dense_macs: int
+    dense_macs_valid: int
+    state_bits: int
+    weight_bits: int
+    head_weight_bits: int
+    """Those of `weight_bits` that belong to heads, which published memory figures leave out."""
+    held_bits: int
+
+
+def network_totals(network: Network, graph: Graph | None = None) -> NetworkTotals:
+    """Return the totals of a network; with the graph that it was lowered from, parameters are counted as a framework does."""
+    rows = layer_table(network)
+    heads = [row for row, layer in zip(rows, network.layers, strict=True) if layer.is_head]
+    return NetworkTotals(
+        parameters=sum(row.parameters for row in rows) if graph is None else graph_parameters(graph),
+        head_parameters=sum(row.parameters for row in heads) if graph is None else graph_parameters(graph, graph.heads),
+        dense_macs=sum(row.dense_macs for row in rows),
+        dense_macs_valid=sum(row.dense_macs_valid for row in rows),
+        state_bits=sum(row.state_bits for row in rows),
+        weight_bits=sum(row.weight_bits for row in rows),
+        head_weight_bits=sum(row.weight_bits for row in heads),
+        held_bits=sum(row.held_bits for row in rows),
+    )
+
+
+_BLOCK_PARAMETERS = ("weight", "bias", "squeeze", "excite", "threshold")
+"""How the names of the fields begin that hold a block's weights, biases and thresholds."""
+
+
+def graph_parameters(graph: Graph, nodes: Collection[str] | None = None) -> int:
+    """Return the trained numbers of a graph (or of some of its nodes) as a framework counts them.
+
+    Weights (masked ones too) and biases of operators and blocks, gain and offset of batch normalisation, but not its running
+    statistics; thresholds of gated cells that are arrays (one for each neuron is trained in EGRU). A node that stands in the
+    graph several times, such as a head used on several maps, counts once, and so does an array that several nodes share.
+
+    >>> import numpy as np
+    >>> from seneca_sim.graph import Conv2d, GraphBuilder, Input, Output
+    >>> net = GraphBuilder("tiny").add("input", Input((1, 4, 4))).add("conv", Conv2d(np.ones((2, 1, 3, 3)), np.ones(2)))
+    >>> norm = BatchNorm2d(np.zeros(2), np.ones(2), np.ones(2), np.zeros(2))
+    >>> graph_parameters(net.add("norm", norm).add("output", Output()).graph())
+    24
+    """
+    once = {id(node): node for name, node in graph.nodes.items() if nodes is None or name in nodes}
+    arrays = [array for node in once.values() for array in _trained(node)]
+    # placeholders are told apart by their node only: one may stand for several arrays
+    shared = {id(array): array.size for array in arrays if not is_placeholder(array)}
+    return sum(shared.values()) + sum(array.size for array in arrays if is_placeholder(array))
+
+
+def _trained(node: Node) -> list[Array]:
+    """Return the arrays of a node that training changes."""
+    match node:
+        case Conv2d() | ConvTranspose2d() | Dense():
+            found: list[object] = [node.weight, node.bias]
+        case BatchNorm2d():
+            found = [node.gain, node.offset]
+        case _ if isinstance(node, Block):
+            names = [entry.name for entry in fields(node) if entry.name.startswith(_BLOCK_PARAMETERS)]
+            found = [getattr(node, name) for name in names]
+        case GruCell() | MguCell() | MinimalCell() | LstmCell():
+            found = [node.threshold]
+        case _:
+            found = []
+    return [array for array in found if isinstance(array, np.ndarray)]
 
 
 def layer_table(network: Network) -> tuple[LayerRow, ...]:
@@ -51,16 +143,16 @@ def layer_table(network: Network) -> tuple[LayerRow, ...]:
     >>> row.dense_macs, row.dense_macs_valid, row.weight_bits
     (288, 200, 144)
     """
-    return tuple(_row(network, layer) for layer in network.layers)
+    held = {edge.source for layer in network.layers for edge in layer.edges if edge.delay}
+    return tuple(_row(network, layer, index in held) for index, layer in enumerate(network.layers))
 
 
-def _row(network: Network, layer: Layer) -> LayerRow:
-    """Return the row of a layer."""
+def _row(network: Network, layer: Layer, is_held: bool) -> LayerRow:
+    """Return the row of a layer; the outputs of some are held for the next step."""
     weights = sum(edge.weight.size for edge in layer.edges if edge.weight is not None and not _is_pooling(edge))
     masked = sum(int(edge.mask.size - edge.mask.sum()) for edge in layer.edges if edge.mask is not None)
-    channels, rows, columns = layer.shape
-    keeps = layer.neuron is not None and is_stateful(layer.neuron)
-    states = state_maps(type(layer.neuron).__name__) * channels * rows * columns if keeps else 0
+    states, types = _states(layer), layer.precision
+    macs = [(edge, layer, network.layers[edge.source]) for edge in layer.edges]
     return LayerRow(
         name=layer.name,
         kind="Input" if layer.neuron is None else type(layer.neuron).__name__,
@@ -69,12 +161,22 @@ def _row(network: Network, layer: Layer) -> LayerRow:
         out_shape=layer.out_shape,
         parameters=weights + (0 if layer.bias is None else len(layer.bias)),
         masked=masked,
-        dense_macs=sum(dense_macs(edge, layer) for edge in layer.edges),
-        dense_macs_valid=sum(dense_macs_valid(edge, layer, network.layers[edge.source]) for edge in layer.edges),
+        dense_macs=sum(dense_macs(*each) for each in macs),
+        dense_macs_valid=sum(dense_macs_valid(*each) for each in macs),
         states=states,
-        weight_bits=weights * TYPE_BITS[layer.precision.weight],
-        state_bits=states * TYPE_BITS[layer.precision.state],
+        weight_bits=weights * TYPE_BITS[types.weight],
+        state_bits=states * TYPE_BITS[types.state],
+        held_bits=prod(layer.out_shape) * max(1, TYPE_BITS[types.event]) if is_held else 0,
     )
+
+
+def _states(layer: Layer) -> int:
+    """Return the numbers that a layer keeps from step to step."""
+    if layer.neuron is None:
+        return 0
+    options = {"delay": layer.delay} | ({"steps": layer.neuron.steps} if isinstance(layer.neuron, Delay) else {})
+    maps = state_maps if is_stateful(layer.neuron) else whole_maps
+    return maps(type(layer.neuron).__name__, options) * prod(layer.shape)
 
 
 def _is_pooling(edge: Edge) -> bool:
@@ -85,14 +187,17 @@ def _is_pooling(edge: Edge) -> bool:
     return bool(weight[0].size == 1 and np.all(weight == 1))
 
 
-def dense_macs(edge: Edge, layer: Layer) -> int:
+def dense_macs(edge: Edge, layer: Layer, source: Layer) -> int:
     """Return the multiplications of a dense implementation of an edge per step, padding taps counted.
 
-    An `add` edge multiplies nothing; a folded pooling is not counted, only weights behind it.
+    An `add` edge multiplies nothing; a folded pooling is not counted, only weights behind it. A transposed convolution counts
+    its kernel for every value of the source, not for the zeros between them; a broadcast edge is computed once.
     """
     if edge.weight is None or _is_pooling(edge):
         return 0
-    return int(edge.weight.size) * layer.shape[1] * layer.shape[2]
+    if edge.upsample != (1, 1):
+        return int(edge.weight.size) * prod(n // p for n, p in zip(source.out_shape[1:], edge.pool, strict=True))
+    return int(edge.weight.size) * (1 if edge.broadcast else layer.shape[1] * layer.shape[2])
 
 
 def dense_macs_valid(edge: Edge, layer: Layer, source: Layer) -> int:
@@ -101,8 +206,9 @@ def dense_macs_valid(edge: Edge, layer: Layer, source: Layer) -> int:
         return 0
     taps = 1
     for axis in (0, 1):
-        size = source.out_shape[1 + axis] // edge.pool[axis]
-        starts = [position * edge.stride[axis] - edge.padding[axis] for position in range(layer.shape[1 + axis])]
+        size = (source.out_shape[1 + axis] // edge.pool[axis] - 1) * edge.upsample[axis] + 1
+        places = 1 if edge.broadcast else layer.shape[1 + axis]
+        starts = [position * edge.stride[axis] - edge.padding[axis] for position in range(places)]
         reach = [tap * edge.dilation[axis] for tap in range(edge.kernel[axis])]
-        taps *= sum(0 <= start + tap < size for start in starts for tap in reach)
+        taps *= sum(0 <= s + tap < size and (s + tap) % edge.upsample[axis] == 0 for s in starts for tap in reach)
     return int(edge.weight.shape[0] * edge.weight.shape[1] * taps)

@@ -244,7 +244,7 @@ def _facts(network: Network, chip: Chip, layer: Layer, programs: LayerPrograms) 
             edge.kind,
             edge.delay,
             program.instructions,
-            dense_macs(edge, layer),
+            dense_macs(edge, layer, network.layers[edge.source]),
             edge.mask is not None,
         )
         for edge, program in zip(layer.edges, programs.integrate, strict=True)

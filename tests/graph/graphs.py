@@ -1,24 +1,38 @@
-"""Random graphs of linear operators and stateless neurons, for tests of lowering and of the native format."""
+"""Random graphs, for tests of lowering and of the native format."""
 
 import numpy as np
 
 from seneca_sim.graph import (
+    Activation,
     Add,
     Affine,
     AvgPool2d,
     BatchNorm2d,
+    Clip,
     Concat,
+    ContextAware,
     Conv2d,
+    ConvGru,
+    ConvLstm,
+    ConvMgu,
+    ConvMinimalRnn,
+    ConvTranspose2d,
+    Delay,
     Dense,
     Flatten,
+    GlobalAvgPool2d,
     GraphBuilder,
     Identity,
     Input,
     MaxPool2d,
+    Neuron,
     Output,
+    Quantise,
     Relu,
+    SqueezeExcite,
     SumPool2d,
     ThresholdRelu,
+    Upsample,
 )
 from seneca_sim.graph.shapes import infer_forms
 
@@ -44,7 +58,19 @@ def random_graph(rng, n_nodes):
     for source in list(shapes):
         if not any(link.source == source for link in build._links):
             build.add(f"output_{source}", Output(), source)
+    add_delayed_link(rng, build, shapes, flat)
     return build.graph()
+
+
+def add_delayed_link(rng, build, shapes, flat):
+    """Carry the values of some map over to the next step, into a neuron of the same map, where there are such."""
+    ends = [name for name in shapes if isinstance(build._nodes[name], Neuron) and name not in flat]
+    if rng.random() < 0.5 and ends:
+        target = ends[int(rng.integers(len(ends)))]
+        (incoming,) = {shapes[link.source] for link in build._links if link.target == target}
+        starts = [name for name in shapes if shapes[name] == incoming and name not in flat]
+        if starts:
+            build.link(starts[int(rng.integers(len(starts)))], target, delay=1)
 
 
 def measure(build, name, shapes):
@@ -76,6 +102,12 @@ def random_node(rng, shapes, flat, source):
         kernel = (int(rng.integers(1, min(3, rows) + 1)), int(rng.integers(1, min(3, columns) + 1)))
         kind = (SumPool2d, AvgPool2d, MaxPool2d)[int(rng.integers(3))]
         choices += [kind(kernel), kind(kernel, int(rng.integers(1, 3)), (kernel[0] // 2, 0))]
+        choices += [GlobalAvgPool2d(), block(rng, channels), block(rng, channels)]
+        if rows * columns <= 36:
+            choices += [upsample(rng, rows, columns), transpose(rng, channels)]
+        if rng.random() < 0.05 and len(side) > 1:
+            other = side[int(rng.integers(len(side)))]
+            return context_aware(rng, channels, shapes[other][0]), [source, other]
         if rng.random() < 0.3:
             return Add(), [source, same[int(rng.integers(len(same)))]]
         if rng.random() < 0.2:
@@ -84,7 +116,72 @@ def random_node(rng, shapes, flat, source):
 
 
 def neuron(rng):
-    return (Relu(), Identity(), ThresholdRelu(0.4567))[int(rng.integers(3))]
+    kinds = [
+        Relu(),
+        Identity(),
+        ThresholdRelu(0.4567),
+        Activation("tanh", 0.0123),
+        Clip(0.0, 6.0),
+        Quantise(0.37, -8.0, 7.0),
+    ]
+    kinds += [Delay(float(rng.integers(0, 3)))]
+    return kinds[int(rng.integers(len(kinds)))]
+
+
+def upsample(rng, rows, columns):
+    factor = (int(rng.integers(1, 3)), 2)
+    cut = (rows * factor[0] - int(rng.integers(factor[0])), columns * factor[1] - int(rng.integers(factor[1])))
+    return Upsample(factor, (None, cut)[int(rng.integers(2))])
+
+
+def transpose(rng, channels):
+    groups = int(rng.choice([g for g in range(1, channels + 1) if channels % g == 0]))
+    shape = (channels, int(rng.integers(1, 3)), int(rng.integers(1, 4)), int(rng.integers(2, 4)))
+    stride = (int(rng.integers(1, 3)), 2)
+    padding = tuple(int(rng.integers(0, (k + 1) // 2)) for k in shape[2:])
+    more = extras(rng, (shape[1] * groups,))
+    mask = rng.random(shape) < 0.6 if more.pop("mask") is not None else None
+    extra = tuple(int(rng.integers(s)) for s in stride)
+    return ConvTranspose2d(
+        weights(rng, shape), **more, mask=mask, stride=stride, padding=padding, output_padding=extra, groups=groups
+    )
+
+
+def small(rng, *shape):
+    """Return float weights that keep gates between their ends."""
+    return rng.integers(-4, 5, shape).astype(np.float32) / 16
+
+
+def block(rng, channels):
+    """Return a block that fits a map of so many channels."""
+    threshold, reset = (None, 0.0789)[int(rng.integers(2))], ("none", "subtract", "zero")[int(rng.integers(3))]
+    stride, n = int(rng.integers(1, 3)), int(rng.integers(1, 3))
+    biased = rng.random() < 0.5
+    match int(rng.integers(5)):
+        case 0:
+            x, y = small(rng, 3 * n, channels, 3, 3), small(rng, 3 * n, n, 3, 3)
+            return ConvGru(x, y, small(rng, 4 * n) if biased else None, stride, 1, threshold, reset)
+        case 1:
+            x, y = small(rng, 2 * n, channels, 1, 3), small(rng, 2 * n, n, 3, 1)
+            return ConvMgu(
+                x, y, small(rng, 3 * n) if biased else None, stride, (0, 1), threshold, reset, "hard_sigmoid"
+            )
+        case 2:
+            x, y = small(rng, 4 * n, channels, 3, 3), small(rng, 4 * n, n, 3, 3)
+            return ConvLstm(x, y, small(rng, 4 * n) if biased else None, stride, 1, threshold)
+        case 3:
+            x, z, y = small(rng, n, channels, 3, 3), small(rng, n, n, 3, 3), small(rng, n, n, 3, 3)
+            bias = small(rng, n) if biased else None
+            return ConvMinimalRnn(x, z, y, bias, bias, stride, 1, 0.0345, threshold, reset, activation="softsign")
+        case _:
+            bias = small(rng, n) if biased else None
+            return SqueezeExcite(small(rng, n, channels), small(rng, channels, n), bias)
+
+
+def context_aware(rng, channels, seen):
+    return ContextAware(
+        small(rng, channels, seen) + np.float32(0.0037), small(rng, channels) if rng.random() < 0.5 else None
+    )
 
 
 def weights(rng, shape):
