@@ -1,8 +1,9 @@
-"""Feed a file to a network: find it, slice it as the network's input contract says, and state in one line what was fed."""
+"""Feed a recording to a network: find it, slice it as the network's input contract says, and state what was fed and assumed."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.errors import EventsError, FileFormatError
+from seneca_sim.events.camera import is_synthetic, synthetic_recording
 from seneca_sim.events.formats.npz import read_arrays
-from seneca_sim.events.sparse import LayerTrace
-from seneca_sim.events.steps import Slicing, Window, frame_steps, stream_steps
-from seneca_sim.events.stream import find_recording, read_events
-from seneca_sim.graph.network import Layer, Network, NumberType
+from seneca_sim.events.frames import frame_notes, frame_steps, frame_traces
+from seneca_sim.events.gather import check_channels
+from seneca_sim.events.recording import FrameRecording, Recording
+from seneca_sim.events.sparse import LayerTrace, joined
+from seneca_sim.events.steps import sliced, slicing_of
+from seneca_sim.events.stream import find_recording, open_recording
+from seneca_sim.events.view import View, fitted_view, parse_view, ways_out
+from seneca_sim.graph.contract import slice_text
+from seneca_sim.graph.network import InputContract, Layer, Network, NumberType
 
-__all__ = ["NetworkInput", "file_sha256", "load_input"]
+__all__ = ["NetworkInput", "file_sha256", "input_traces", "load_input", "opened"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +37,8 @@ class NetworkInput:
     path: Path
     sha256: str
     """Digest of the file, so that a repeated run can tell whether its input changed."""
+    assumptions: tuple[str, ...] = ()
+    """What the recording does not state and was taken for granted."""
 
     @property
     def n_steps(self) -> int:
@@ -38,9 +47,23 @@ class NetworkInput:
 
 
 def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 digest of a file as hexadecimal digits."""
+    """Return the SHA-256 digest of a file as hexadecimal digits, or of a synthetic recording's name."""
+    if is_synthetic(path):
+        return hashlib.sha256(str(path).encode()).hexdigest()
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def opened(path: str | Path) -> Recording | FrameRecording:
+    """Open a recording: a file, a shipped one by its name, or a synthetic one such as ``synthetic:road?seed=1``."""
+    if is_synthetic(path):
+        return synthetic_recording(str(path))
+    found = find_recording(path)
+    if not found.is_file():
+        raise FileFormatError(
+            f"{path}: there is no such recording; give the path of an events file or the name of a shipped one"
+        )
+    return open_recording(found)
 
 
 def load_input(
@@ -51,83 +74,134 @@ def load_input(
     slice_events: int | None = None,
     steps: int | None = None,
     start_us: int | None = None,
-    crop: tuple[int, int, int, int] | None = None,
-    pool: int = 1,
+    crop: str | tuple[int, int, int, int] | None = None,
+    pool: int | None = None,
+    resize: str | tuple[int, int] | None = None,
+    swap_xy: bool = False,
+    flip_polarity: bool = False,
 ) -> NetworkInput:
-    """Read a recording (a path, or the name of a shipped one) and slice it into the network's input.
+    """Read a recording (a path, or the name of a shipped or synthetic one) and slice it into the network's input.
 
-    `slice_us` overrides the time step of the network's input contract; `slice_events` cuts by number of events instead.
+    `slice_us` overrides the time step of the network's input contract; `slice_events` cuts by number of events instead;
+    other changes of the contract are made by `seneca_sim.graph.contract.with_input`.
     Without `steps` the whole recording is fed, or the length that its format's users agree on (N-MNIST: 300 ms, with
-    later events in the last step).
-    `crop` is (left, top, width, height) in pixels, `pool` sees blocks of pool x pool pixels as one.
+    later events in the last step). `crop` is (left, top, width, height) in pixels, ``"LEFT,TOP,WIDTH,HEIGHT"`` as text;
+    `pool` sees blocks of pool x pool pixels as one; `resize` is (width, height) or ``"WxH"``; `swap_xy` and
+    `flip_polarity` exchange axes and polarities before, on top of what the contract says.
     """
-    found = find_recording(path)
-    if not found.is_file():
+    contract = network.input_contract
+    if slice_us is not None:
+        contract = replace(contract, slice_us=slice_us, slice_events=None, window_events=None)
+    if slice_events is not None:
+        contract = replace(contract, slice_events=slice_events, window_events=None)
+    view = parse_view(_words(crop, ","), pool, _words(resize, "x"), swap_xy, flip_polarity)
+    inputs = [layer for layer in network.layers if layer.is_input]
+    notes: tuple[str, ...] = ()
+    layers: tuple[LayerTrace, ...]
+    if len(inputs) > 1:
+        found = find_recording(path)
+        layers, what = _named_frames(network, inputs, found, steps), "frames"
+    else:
+        recording = opened(path)
+        found = recording.path
+        pieces, notes, what = input_traces(network, recording, contract, view, steps=steps, start_us=start_us)
+        layers = (_typed(joined(list(pieces)), inputs[0].precision.event),)
+    _, rows, columns = inputs[0].shape
+    values = sum(len(layer.channel) for layer in layers)
+    kind = f"changes of {contract.representation}" if contract.differences else contract.representation
+    description = (
+        f"{found.name}: {what} as {kind}, {columns}x{rows} pixels, {layers[0].n_steps} steps, {values} input values"
+    )
+    return NetworkInput(layers, description, found, file_sha256(found), notes)
+
+
+def _words(value: str | tuple[int, ...] | None, between: str) -> str | None:
+    """Return an option as its text."""
+    return value if value is None or isinstance(value, str) else between.join(map(str, value))
+
+
+def input_traces(
+    network: Network,
+    recording: Recording | FrameRecording,
+    contract: InputContract,
+    view: View,
+    *,
+    steps: int | None = None,
+    start_us: int | None = None,
+) -> tuple[Iterator[LayerTrace], tuple[str, ...], str]:
+    """Return the steps of a network's only input, several at once, what was assumed, and what is fed in words."""
+    layer = next(layer for layer in network.layers if layer.is_input)
+    source = recording.path.name
+    if isinstance(recording, FrameRecording):
+        if view.flip_polarity:
+            raise EventsError(f"{source}: frames have no polarity to flip; leave --flip-polarity out")
+        notes = frame_notes(recording, layer, contract, view)
+        return frame_traces(recording, layer, contract, view, steps), notes, "frames"
+    if contract.representation == "frame":
+        raise EventsError(
+            f"{source}: {network.name} expects frames, not events; "
+            "give an .npz file with the key frames (T x channels x rows x columns), or say what its channels are, "
+            "such as --input representation=histogram"
+        )
+    channels, rows, columns = layer.shape
+    check_channels(source, channels, contract)
+    if (place := _first_outside(recording, contract, view, (columns, rows))) is not None:
+        raise EventsError(
+            f"{source}: {place} lies outside the network's input of {columns}x{rows} pixels (width x height); "
+            f"{ways_out((recording.width, recording.height), (columns, rows))}"
+        )
+    size = recording.width, recording.height
+    if min(size) < 1:
+        raise EventsError(f"{source}: the sensor must be at least 1x1 pixels, not {size[0]}x{size[1]}")
+    seen, notes = fitted_view(source, size, recording.geometry_stated, (columns, rows), contract, view)
+    pieces = sliced(recording.blocks(), layer.shape, contract, seen, slicing_of(contract, steps, start_us), source)
+    counted = "events" if recording.n_events is None else f"{recording.n_events} events"
+    cut = slice_text(contract).removesuffix(" a step")
+    what = f"{counted}, {cut} a step" if contract.window_events is not None else f"{counted} in steps of {cut}"
+    return pieces, notes, what
+
+
+def _first_outside(recording: Recording, contract: InputContract, asked: View, map_size: tuple[int, int]) -> str | None:
+    """Return the first event that a network's map cannot hold, where only the events tell how large the camera is."""
+    plain = asked == View() and contract.pool == 1 and not contract.swap_xy
+    if recording.geometry_stated or not plain or (recording.width <= map_size[0] and recording.height <= map_size[1]):
+        return None
+    for block in recording.blocks():
+        outside = np.flatnonzero((block.x >= map_size[0]) | (block.y >= map_size[1]))
+        if len(outside):
+            k = int(outside[0])
+            return f"{block.place(k)} at x = {block.x[k]}, y = {block.y[k]}"
+    return None
+
+
+def _named_frames(network: Network, inputs: list[Layer], path: Path, steps: int | None) -> tuple[LayerTrace, ...]:
+    """Return each input layer's frames as steps, from the arrays with the layers' names."""
+    source = path.name
+    if not path.is_file():
         raise FileFormatError(
             f"{path}: there is no such recording; give the path of an events file or the name of a shipped one"
         )
-    slicing = Slicing(network.input_contract.slice_us if slice_us is None else slice_us, slice_events, steps, start_us)
-    inputs = [layer for layer in network.layers if layer.is_input]
-    arrays = read_arrays(found) if found.suffix.lower() == ".npz" else {}
-    if arrays and "t" not in arrays:
-        layers, what = _frames(network, inputs, arrays, found.name, steps), "frames"
-    else:
-        layers, what = _events(network, inputs, found, slicing, crop, pool)
-    _, rows, columns = inputs[0].shape
-    values = sum(len(layer.channel) for layer in layers)
-    description = (
-        f"{found.name}: {what} as {network.input_contract.representation}, {columns}x{rows} pixels, "
-        f"{layers[0].n_steps} steps, {values} input values"
-    )
-    return NetworkInput(layers, description, found, file_sha256(found))
-
-
-def _events(
-    network: Network,
-    inputs: list[Layer],
-    path: Path,
-    slicing: Slicing,
-    crop: tuple[int, int, int, int] | None,
-    pool: int,
-) -> tuple[tuple[LayerTrace], str]:
-    """Return the trace of the only input layer from a recording of events, and how it was cut."""
-    contract = network.input_contract
-    if contract.representation == "frame":
+    names = ", ".join(layer.name for layer in inputs)
+    arrays = read_arrays(path) if path.suffix.lower() == ".npz" else {"t": np.zeros(0)}
+    if "t" in arrays:
         raise EventsError(
-            f"{path.name}: {network.name} expects frames, not events; "
-            "give an .npz file with the key frames (T x channels x rows x columns)"
+            f"{source}: {network.name} has {len(inputs)} inputs, and a recording feeds one; give an .npz file with frames "
+            f"under the names {names}"
         )
-    if len(inputs) != 1:
-        raise EventsError(
-            f"{path.name}: {network.name} has {len(inputs)} inputs, and a recording feeds one; give an .npz file with frames "
-            f"under the names {', '.join(layer.name for layer in inputs)}"
-        )
-    stream = read_events(path)
-    window = Window(contract.swap_xy, contract.flip_polarity, crop, pool)
-    trace = stream_steps(stream, inputs[0].shape, contract.representation, slicing, window)
-    cut = f"{slicing.slice_events} events" if slicing.slice_events else f"{slicing.slice_us} us"
-    return (_typed(trace, inputs[0].precision.event),), f"{stream.n_events} events in steps of {cut}"
-
-
-def _frames(
-    network: Network, inputs: list[Layer], arrays: dict[str, NDArray[Any]], source: str, steps: int | None
-) -> tuple[LayerTrace, ...]:
-    """Return each input layer's frames as steps, from the array ``frames`` or from those with the layers' names."""
     layout = str(arrays.get("layout", "TCHW"))
     if layout not in ("TCHW", "THWC"):
         raise EventsError(f"{source}: layout must be TCHW or THWC, not {layout!r}")
     traces = []
     for layer in inputs:
-        key = "frames" if len(inputs) == 1 and "frames" in arrays else layer.name
-        if key not in arrays:
-            expected = "frames" if len(inputs) == 1 else layer.name
+        if layer.name not in arrays:
             raise EventsError(
-                f"{source}: no frames for the input {layer.name}; expected the array {expected}, found {', '.join(sorted(arrays))}"
+                f"{source}: no frames for the input {layer.name}; expected the array {layer.name}, "
+                f"found {', '.join(sorted(arrays))}"
             )
-        frames = _checked(layer, arrays[key], layout, f"{source}: array {key}")
+        frames = _checked(layer, arrays[layer.name], layout, f"{source}: array {layer.name}")
         if len(frames) < (steps or 1):
             raise EventsError(
-                f"{source}: array {key} has {len(frames)} frames, but {steps or 1} steps were asked for; ask for fewer"
+                f"{source}: array {layer.name} has {len(frames)} frames, but {steps or 1} steps were asked for; ask for fewer"
             )
         integer = layer.precision.event.startswith("int")
         with np.errstate(over="ignore"):  # what becomes infinite is refused below

@@ -5,12 +5,14 @@ Memory follows events, not maps. The same form serves recordings (sliced into ti
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LayerTrace", "dense_steps", "sparse_steps"]
+__all__ = ["LayerTrace", "dense_steps", "differences", "joined", "sparse_steps"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +41,35 @@ class LayerTrace:
     def n_steps(self) -> int:
         """Number of time steps."""
         return len(self.step_start) - 1
+
+    @classmethod
+    def silent(cls, n_steps: int) -> LayerTrace:
+        """Return steps in which nothing is sent."""
+        none, zeros = np.zeros(0, np.int32), np.zeros(n_steps, np.int64)
+        return cls(np.zeros(n_steps + 1, np.int64), none, np.zeros(1, np.int64), none, None, zeros, zeros)
+
+    def first(self, n_steps: int) -> LayerTrace:
+        """Return the first steps, all if there are not more."""
+        if n_steps >= self.n_steps:
+            return self
+        positions = self.step_start[n_steps]
+        events = self.first_event[positions]
+        return LayerTrace(
+            self.step_start[: n_steps + 1],
+            self.position[:positions],
+            self.first_event[: positions + 1],
+            self.channel[:events],
+            None if self.value is None else self.value[:events],
+            self.neuron_events[:n_steps],
+            self.saturations[:n_steps],
+        )
+
+    def cells(self, shape: tuple[int, int, int]) -> NDArray[np.int64]:
+        """Return the (E,) cell numbers from which `sparse_steps` builds this trace for a map of `shape`."""
+        channels, rows, columns = shape
+        step = np.repeat(np.arange(self.n_steps, dtype=np.int64), np.diff(self.step_start))
+        place = (step * (rows * columns) + self.position) * channels
+        return (np.repeat(place, np.diff(self.first_event)) + self.channel).astype(np.int64, copy=False)
 
 
 def sparse_steps(
@@ -84,3 +115,59 @@ def dense_steps(trace: LayerTrace, shape: tuple[int, int, int]) -> NDArray[np.fl
     value = 1.0 if trace.value is None else trace.value
     maps[np.repeat(step, events), trace.channel, np.repeat(trace.position, events)] = value
     return maps.reshape(trace.n_steps, channels, rows, columns)
+
+
+def joined(traces: list[LayerTrace]) -> LayerTrace:
+    """Return the steps of several traces of one layer, one behind the other.
+
+    >>> joined([sparse_steps(np.array([0, 1]), None, 1, (2, 1, 2)), LayerTrace.silent(2)]).step_start
+    array([0, 1, 1, 1])
+    """
+    if len(traces) == 1:
+        return traces[0]
+    values: list[Any] = [trace.value for trace in traces if trace.value is not None]
+    return LayerTrace(
+        _running([trace.step_start for trace in traces]),
+        np.concatenate([trace.position for trace in traces]),
+        _running([trace.first_event for trace in traces]),
+        np.concatenate([trace.channel for trace in traces]),
+        np.concatenate(values) if values else None,
+        np.concatenate([trace.neuron_events for trace in traces]),
+        np.concatenate([trace.saturations for trace in traces]),
+    )
+
+
+def _running(starts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return indices that count on from list to list; each begins with 0 and ends with the number of its items."""
+    parts, offset = [np.zeros(1, np.int64)], 0
+    for start in starts:
+        parts.append(start[1:] + offset)
+        offset += int(start[-1])
+    return np.concatenate(parts)
+
+
+def differences(traces: Iterator[LayerTrace], shape: tuple[int, int, int]) -> Iterator[LayerTrace]:
+    """Yield the changes from step to step of a map that is zero before the first; traces continue one another.
+
+    >>> steps = sparse_steps(np.array([0, 1, 2, 5]), np.array([3, 1, 3, 2]), 3, (1, 1, 2))
+    >>> dense_steps(next(differences(iter([steps]), (1, 1, 2))), (1, 1, 2)).reshape(3, 2).tolist()
+    [[3.0, 1.0], [0.0, -1.0], [-3.0, 2.0]]
+    """
+    size = shape[0] * shape[1] * shape[2]
+    ending, ended = np.zeros(0, np.int64), np.zeros(0, np.int32)
+    for trace in traces:
+        if not trace.n_steps:
+            continue
+        cell = trace.cells(shape)
+        value = np.ones(len(cell), np.int32) if trace.value is None else trace.value
+        cells = np.concatenate([cell, ending, cell + size])
+        signed = np.concatenate([value, ended, -value])
+        order = np.argsort(cells, kind="stable")
+        cells, signed = cells[order], signed[order]
+        first = np.flatnonzero(np.diff(cells, prepend=-1))
+        change = np.add.reduceat(signed, first) if len(first) else signed
+        cells = cells[first]
+        inside = (cells < trace.n_steps * size) & (change != 0)
+        after = cells >= trace.n_steps * size
+        ending, ended = cells[after] - trace.n_steps * size, change[after]
+        yield sparse_steps(cells[inside], change[inside], trace.n_steps, shape)

@@ -1,140 +1,210 @@
-"""Slice a recording into time steps of a network's input: by time or by number of events, in the representation it expects."""
+"""Slice a recording into time steps of a network's input, block by block: by time, by number, or as a sliding window.
+
+Memory holds one block, one step's map, and the sparse steps that came out; never the recording.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.errors import EventsError, RequestError
-from seneca_sim.events.sparse import LayerTrace, sparse_steps
+from seneca_sim.events.gather import Gatherer, Placed, check_channels
+from seneca_sim.events.sparse import LayerTrace, differences, joined
 from seneca_sim.events.stream import EventStream
+from seneca_sim.events.view import View, fitted_view
+from seneca_sim.graph.network import InputContract, Representation
 
-__all__ = ["Slicing", "Window", "frame_steps", "stream_steps"]
+__all__ = ["Slicing", "slicing_of", "sliced", "stream_steps"]
 
 MAX_STEPS = 10_000_000
 """Beyond this a recording was probably stamped by a clock that started long before it."""
-Representation = Literal["binary", "count", "signed_count"]
 
 
 @dataclass(frozen=True, slots=True)
 class Slicing:
-    """How time becomes steps: `slice_us` long each, or `slice_events` events each; the first `steps` of them (None: all)."""
+    """How a recording becomes steps; the first `steps` of them (None: all).
+
+    A step has `slice_us` microseconds; or `slice_events` events that the network sees; or, with `window_events`, the last
+    so many events after every `slice_events` new ones.
+    """
 
     slice_us: int = 1000
     slice_events: int | None = None
     steps: int | None = None
     start_us: int | None = None
     """Where step 0 begins [us]; None: where the recording says."""
+    window_events: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse lengths below one."""
-        for name in ("slice_us", "slice_events", "steps"):
+        for name in ("slice_us", "slice_events", "steps", "window_events"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise RequestError(f"{name} must be at least 1, not {value}")
+        if self.window_events is not None and self.slice_events is None:
+            raise RequestError("window_events needs slice_events, the number of new events of a step")
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Which pixels a network sees: axes swapped, a crop (left, top, width, height), then blocks of pool x pool pixels as one."""
-
-    swap_xy: bool = False
-    flip_polarity: bool = False
-    crop: tuple[int, int, int, int] | None = None
-    pool: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse empty crops and pools."""
-        if self.pool < 1:
-            raise RequestError(f"pool must be at least 1, not {self.pool}")
-        if self.crop is not None and (min(self.crop[:2]) < 0 or min(self.crop[2:]) < 1):
-            raise RequestError(f"crop must be left, top >= 0 and width, height >= 1, not {self.crop}")
+def slicing_of(contract: InputContract, steps: int | None = None, start_us: int | None = None) -> Slicing:
+    """Return the slicing that a contract states."""
+    return Slicing(contract.slice_us, contract.slice_events, steps, start_us, contract.window_events)
 
 
-def _bins(stream: EventStream, slicing: Slicing) -> tuple[NDArray[np.int64], int]:
-    """Return the (N,) step of each event, -1 outside all steps, and the number of steps.
+def sliced(
+    blocks: Iterable[EventStream],
+    shape: tuple[int, int, int],
+    contract: InputContract,
+    view: View,
+    slicing: Slicing,
+    source: str,
+) -> Iterator[LayerTrace]:
+    """Yield the steps of a recording's blocks, several at once, for an input of `shape` (channels, rows, columns).
 
-    What comes after the agreed length of a recording counts at its end, as N-MNIST's users have it (299 ms in 1 ms bins).
+    Blocks come in the order of time. Reading ends with the last step that is asked for. Errors begin with `source`.
     """
-    start_us = stream.start_us if slicing.start_us is None else slicing.start_us
-    t_us = stream.t_us
-    if stream.duration_us is not None:
-        t_us = np.minimum(t_us, stream.start_us + stream.duration_us - 1)
-    later = t_us >= start_us
-    if slicing.slice_events is not None:
-        step = np.full(stream.n_events, -1, np.int64)
-        order = np.argsort(t_us, kind="stable")
-        order = order[later[order]]
-        step[order] = np.arange(len(order)) // slicing.slice_events
+    gatherer = Gatherer(shape, contract, view)
+    if slicing.slice_events is None:
+        steps = _by_time(blocks, gatherer, slicing, source)
+    elif slicing.window_events is None:
+        steps = _by_number(blocks, gatherer, slicing.slice_events, slicing, source)
     else:
-        step = np.where(later, (t_us - start_us) // slicing.slice_us, -1)
-    n_steps = slicing.steps
-    if n_steps is None:
-        recorded = int(step.max(initial=-1)) + 1
-        agreed = (
-            None if stream.duration_us is None or slicing.slice_events else -(-stream.duration_us // slicing.slice_us)
-        )
-        n_steps = recorded if agreed is None else agreed
-    if n_steps < 1:
-        raise EventsError(
-            f"{stream.source}: no event at or after {start_us} us; state the number of steps or an earlier start_us"
-        )
-    if n_steps > MAX_STEPS:
-        raise EventsError(
-            f"{stream.source}: {n_steps} steps from {start_us} us to the last event are too many; "
-            "ask for fewer steps or longer ones, or state where the recording starts (start_us)"
-        )
-    return np.where(step < n_steps, step, -1), n_steps
+        return _capped(_by_window(blocks, gatherer, slicing, source), slicing)
+    return differences(steps, shape) if contract.differences else steps
 
 
-def _coordinates(stream: EventStream, window: Window) -> tuple[NDArray[np.int32], NDArray[np.int32], int, int]:
-    """Return column and row of each event as the network sees it (-1: cropped away), and the width and height it sees."""
-    x, y, width, height = stream.x, stream.y, stream.width, stream.height
-    if window.swap_xy:
-        x, y, width, height = y, x, height, width
-    if window.crop is not None:
-        left, top, width, height = window.crop
-        kept = (x >= left) & (x < left + width) & (y >= top) & (y < top + height)
-        x, y = np.where(kept, x - left, -1), np.where(kept, y - top, -1)
-    if window.pool > 1:
-        x, y, width, height = x // window.pool, y // window.pool, -(-width // window.pool), -(-height // window.pool)
-    return x, y, width, height
-
-
-def _check_geometry(stream: EventStream, window: Window, seen: tuple[int, int], shape: tuple[int, int, int]) -> None:
-    """Refuse a recording whose pixels are not those of the network's input."""
-    (width, height), (_, rows, columns) = seen, shape
-    exact = stream.geometry_stated or window.crop is not None
-    if (width, height) == (columns, rows) or (not exact and width <= columns and height <= rows):
-        return
-    if exact:
-        raise EventsError(
-            f"{stream.source}: the recording has {width}x{height} pixels (width x height), "
-            f"but the network's input has {columns}x{rows}; crop or pool the recording, or give one from a sensor of that size"
+def _by_time(blocks: Iterable[EventStream], gatherer: Gatherer, slicing: Slicing, source: str) -> Iterator[LayerTrace]:
+    """Yield steps of equal time. What comes after the agreed length of a recording counts at its end (N-MNIST: 299 ms)."""
+    width = slicing.slice_us
+    start, limit, step, last = slicing.start_us, slicing.steps, 0, -1
+    waiting = Placed.nothing()
+    for block in blocks:
+        if start is None:
+            start = block.start_us
+        if block.duration_us is not None and slicing.steps is None:
+            limit = -(-block.duration_us // width)
+        events = gatherer.placed(
+            block, start, None if block.duration_us is None else block.start_us + block.duration_us
         )
-    x, y, _, _ = _coordinates(stream, window)
-    k = int(np.argmax((x >= columns) | (y >= rows)))
-    raise EventsError(
-        f"{stream.source}: {stream.place(k)} at x = {stream.x[k]}, y = {stream.y[k]} lies outside the network's input of "
-        f"{columns}x{rows} pixels (width x height); crop or pool the recording, swap_xy if its axes are exchanged, "
-        "or give one from a sensor of that size"
+        latest = int(block.t_us[-1]) if block.n_events else start - 1
+        if block.duration_us is not None:
+            latest = min(latest, block.start_us + block.duration_us - 1)
+        last = max(last, (latest - start) // width)
+        if limit is None and last >= MAX_STEPS:
+            raise _too_many(source, last + 1, start)
+        reached = last if limit is None else min(last, limit - 1)
+        if reached < step:
+            continue
+        edges = start + np.arange(step, reached + 2) * width
+        events = waiting.then(events)
+        bounds = np.searchsorted(events.time, edges)
+        bounds[0] = 0
+        ended = limit is not None and last >= limit
+        complete = reached - step + ended
+        spans = (edges[:-1], np.full(len(edges) - 1, width))
+        trace, waiting = gatherer.steps(events, bounds, complete, spans)
+        yield trace
+        step += complete
+        if ended or (limit is not None and step >= limit):
+            return
+    total = last + 1 if limit is None else limit
+    start = start or 0
+    if total < 1:
+        raise _nothing(source, start)
+    if total > MAX_STEPS:
+        raise _too_many(source, total, start)
+    edges = start + np.arange(step, total + 1) * width
+    bounds = np.append(0, np.full(total - step, len(waiting.time)))
+    yield gatherer.steps(waiting, bounds, total - step, (edges[:-1], np.full(total - step, width)))[0]
+
+
+def _by_number(
+    blocks: Iterable[EventStream], gatherer: Gatherer, size: int, slicing: Slicing, source: str
+) -> Iterator[LayerTrace]:
+    """Yield steps of equally many events; the last may have fewer."""
+    limit, done, opened, start = slicing.steps, 0, 0, slicing.start_us
+    waiting = Placed.nothing()
+    for block in blocks:
+        start = block.start_us if start is None else start
+        events = waiting.then(gatherer.placed(block, start, None))
+        gathered = opened - len(waiting.time)
+        complete = (gathered + len(events.time)) // size
+        if limit is not None:
+            complete = min(complete, limit - done)
+        bounds = np.concatenate([[0], size - gathered + size * np.arange(complete), [len(events.time)]])
+        trace, waiting = gatherer.steps(events, bounds, complete, None)
+        yield trace
+        done += complete
+        opened = gathered + len(events.time) - complete * size
+        if limit is not None and done >= limit:
+            return
+    rest = 1 if opened else 0
+    total = done + rest if limit is None else limit
+    if total < 1:
+        raise _nothing(source, start or 0)
+    bounds = np.append(0, np.full(total - done, len(waiting.time)))
+    yield gatherer.steps(waiting, bounds, total - done, None)[0]
+
+
+def _by_window(
+    blocks: Iterable[EventStream], gatherer: Gatherer, slicing: Slicing, source: str
+) -> Iterator[LayerTrace]:
+    """Yield what a sliding window changes, or holds, after every so many new events; the last step may have fewer."""
+    sizes = slicing.window_events or 1, slicing.slice_events or 1
+    start, done = slicing.start_us, 0
+    for block in blocks:
+        start = block.start_us if start is None else start
+        for trace in gatherer.window_steps(gatherer.placed(block, start, None), sizes):
+            done += trace.n_steps
+            yield trace
+            if slicing.steps is not None and done >= slicing.steps:
+                return
+    for trace in gatherer.window_steps(Placed.nothing(), sizes, closing=True):
+        done += trace.n_steps
+        yield trace
+    if not done and slicing.steps is None:
+        raise _nothing(source, start or 0)
+
+
+def _capped(traces: Iterator[LayerTrace], slicing: Slicing) -> Iterator[LayerTrace]:
+    """Yield exactly the steps that are asked for: no more, and silent ones where the recording ends."""
+    done = 0
+    for trace in traces:
+        kept = trace if slicing.steps is None else trace.first(slicing.steps - done)
+        done += kept.n_steps
+        yield kept
+    if slicing.steps is not None and done < slicing.steps:
+        yield LayerTrace.silent(slicing.steps - done)
+
+
+def _nothing(source: str, start_us: int) -> EventsError:
+    return EventsError(
+        f"{source}: no event at or after {start_us} us; state the number of steps or an earlier start_us"
+    )
+
+
+def _too_many(source: str, steps: int, start_us: int) -> EventsError:
+    return EventsError(
+        f"{source}: {steps} steps from {start_us} us to the last event are too many; "
+        "ask for fewer steps or longer ones, or state where the recording starts (start_us)"
     )
 
 
 def stream_steps(
     stream: EventStream,
     shape: tuple[int, int, int],
-    representation: Representation,
-    slicing: Slicing,
-    window: Window | None = None,
+    representation: Representation | InputContract,
+    slicing: Slicing | None = None,
+    view: View | None = None,
 ) -> LayerTrace:
     """Return the input events of each step for a network input of `shape` (channels, rows, columns).
 
     Two channels are the polarities (0 OFF, 1 ON; exchanged by `flip_polarity`), one channel merges them. `binary` is 1
-    for any number of events in a bin, `count` is their number, `signed_count` is ON minus OFF in one channel.
+    for any number of events in a bin, `count` is their number, `signed_count` is ON minus OFF in one channel; the rest
+    is stated by `InputContract`, which may be given instead.
 
     >>> x, y, p = np.array([[0, 0, 1], [0, 0, 0], [1, 1, 0]])
     >>> stream = EventStream(np.array([0, 10, 1500]), x, y, p, width=2, height=1, source="three")
@@ -142,46 +212,15 @@ def stream_steps(
     >>> trace.step_start, trace.position, trace.value
     (array([0, 1, 2]), array([0, 1], dtype=int32), array([ 2, -1], dtype=int32))
     """
-    window = window or Window()
+    contract = representation if isinstance(representation, InputContract) else InputContract(representation)
+    slicing = slicing or slicing_of(contract)
     channels, rows, columns = shape
-    allowed = (1,) if representation == "signed_count" else (1, 2)
-    if channels not in allowed:
-        raise EventsError(
-            f"{stream.source}: the network's input has {channels} channels, but a recording as {representation} has "
-            f"{' or '.join(map(str, allowed))}; give frames (an .npz file with the key frames)"
-        )
-    step, n_steps = _bins(stream, slicing)
-    x, y, width, height = _coordinates(stream, window)
-    _check_geometry(stream, window, (width, height), shape)
-    kept = (step >= 0) & (x >= 0)
-    polarity = (stream.p ^ 1 if window.flip_polarity else stream.p)[kept].astype(np.int64)
-    channel = polarity if channels == 2 else np.zeros_like(polarity)
-    cells = ((step[kept] * rows + y[kept]) * columns + x[kept]) * channels + channel
-    cell, inverse, count = np.unique(cells, return_inverse=True, return_counts=True)
-    if representation == "binary":
-        return sparse_steps(cell, None, n_steps, shape)
-    if representation == "signed_count":
-        count = np.bincount(inverse, weights=2.0 * polarity - 1.0, minlength=len(cell)).astype(np.int64)
-        cell, count = cell[count != 0], count[count != 0]
-    return sparse_steps(cell, count.astype(np.int32), n_steps, shape)
-
-
-def frame_steps(frames: NDArray[np.float32], representation: str, source: str) -> LayerTrace:
-    """Return the non-zero values of (T, channels, rows, columns) frames as input events, one frame a step.
-
-    >>> trace = frame_steps(np.array([[[[0, 1]]], [[[1, 1]]]], np.float32), "binary", "two frames")
-    >>> trace.position, trace.value is None
-    (array([1, 0, 1], dtype=int32), True)
-    """
-    n_steps, channels, rows, columns = frames.shape
-    if not np.isfinite(frames).all():
-        raise EventsError(
-            f"{source}: frame {int(np.argwhere(~np.isfinite(frames))[0][0])} holds a value that is not a finite number"
-        )
-    if representation == "binary" and not np.isin(frames, (0, 1)).all():
-        raise EventsError(
-            f"{source}: the network expects frames of 0 and 1, but values reach from {frames.min()} to {frames.max()}"
-        )
-    raster = frames.transpose(0, 2, 3, 1).reshape(-1)
-    cell = np.flatnonzero(raster)
-    return sparse_steps(cell, None if representation == "binary" else raster[cell], n_steps, (channels, rows, columns))
+    check_channels(stream.source, channels, contract)
+    seen, _ = fitted_view(
+        stream.source, (stream.width, stream.height), stream.geometry_stated, (columns, rows), contract, view or View()
+    )
+    t_us: NDArray[np.int64] = stream.t_us
+    if len(t_us) and np.any(t_us[1:] < t_us[:-1]):
+        order = np.argsort(t_us, kind="stable")
+        stream = replace(stream, t_us=t_us[order], x=stream.x[order], y=stream.y[order], p=stream.p[order])
+    return joined(list(sliced([stream], shape, contract, seen, slicing, stream.source)))

@@ -185,13 +185,13 @@ class SafeGroup:
         """Return whether there is an attribute of this name."""
         return name in self.group.attrs
 
-    def attributes(self) -> dict[str, int | float | str | tuple[int, ...]]:
-        """Return all attributes: numbers, texts of fixed length, and short lists of integers as tuples."""
+    def attributes(self) -> dict[str, int | float | str | tuple[int, ...] | tuple[float, ...]]:
+        """Return all attributes: numbers, texts of fixed length, and short lists of numbers as tuples."""
         if len(self.group.attrs) > MAX_ENTRIES:
             raise FileFormatError(f"{self.where}: {len(self.group.attrs)} attributes, at most {MAX_ENTRIES} are read")
         return {name: self._attribute(name) for name in self.group.attrs}
 
-    def _attribute(self, name: str) -> int | float | str | tuple[int, ...]:
+    def _attribute(self, name: str) -> int | float | str | tuple[int, ...] | tuple[float, ...]:
         stored = self.group.attrs.get_id(name)
         shape, dtype = stored.shape, stored.dtype
         if shape == () and dtype.kind == "S":
@@ -199,8 +199,8 @@ class SafeGroup:
         if shape == () and dtype.kind in "iuf":
             value: int | float = self.group.attrs[name].item()
             return value
-        if shape is not None and len(shape) == 1 and shape[0] <= 16 and dtype.kind in "iu":
-            return tuple(int(number) for number in self.group.attrs[name])
+        if shape is not None and len(shape) == 1 and shape[0] <= 16 and dtype.kind in "iuf":
+            return tuple(number.item() for number in self.group.attrs[name])
         raise FileFormatError(
             f"{self.where}: the attribute {name!r} has type {dtype} and shape {shape}, expected a number or a text of fixed length"
         )

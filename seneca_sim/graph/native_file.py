@@ -3,7 +3,7 @@
 ::
 
     /                     format = "seneca_sim/1", name, task, dt_us (left out where no neuron depends on it)
-    /input_contract       representation, slice_us, swap_xy, flip_polarity
+    /input_contract       representation, slice_us, swap_xy, flip_polarity; others where they are not the default
     /default_precision    weight, state, event
     /assumptions          0, 1, ...: sentences about what the file's maker assumed
     /nodes/000000 ...     one group per node, in order: name, type, its fields; is_head; precision_weight, _state, _event
@@ -27,6 +27,7 @@ import numpy as np
 
 from seneca_sim.errors import FileFormatError, GraphError
 from seneca_sim.graph.checks import check_node
+from seneca_sim.graph.contract import contract_problems
 from seneca_sim.graph.graph import Graph, node_order
 from seneca_sim.graph.hdf5 import SafeGroup, open_hdf5
 from seneca_sim.graph.network import InputContract, Precision
@@ -56,7 +57,7 @@ def graph_bytes(graph: Graph) -> bytes:
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver=("earliest", "v110"), track_order=False) as file:
         _set(file, {"format": FORMAT, "name": graph.name, "task": graph.task, "dt_us": graph.dt_us})
-        _set(file.create_group("input_contract"), plain(graph.input_contract))
+        _set(file.create_group("input_contract"), _contract(graph.input_contract))
         _set(file.create_group("default_precision"), plain(graph.default_precision))
         _set(file.create_group("assumptions"), {str(index): text for index, text in enumerate(graph.assumptions)})
         nodes = file.create_group("nodes")
@@ -66,6 +67,13 @@ def graph_bytes(graph: Graph) -> bytes:
         links = [(number[link.source], number[link.target], link.port, link.delay) for link in graph.links]
         file.create_dataset("links", data=np.array(links, np.int32).reshape(-1, 4), track_times=False)
     return buffer.getvalue()
+
+
+def _contract(contract: InputContract) -> dict[str, Any]:
+    """Return the fields of a contract that are stored: the first four, and others that are not the default."""
+    default = plain(InputContract())
+    first = ("representation", "slice_us", "swap_xy", "flip_polarity")
+    return {name: value for name, value in plain(contract).items() if name in first or value != default[name]}
 
 
 def _write_node(group: Any, graph: Graph, name: str) -> None:
@@ -96,6 +104,8 @@ def _set(group: Any, values: Mapping[str, Any]) -> None:
             group.attrs.create(name, text, dtype=h5py.string_dtype("utf-8", len(text)))
         elif isinstance(value, float | np.floating):
             group.attrs.create(name, float(value), dtype="<f8")
+        elif isinstance(value, tuple) and any(isinstance(number, float) for number in value):
+            group.attrs.create(name, np.asarray(value, np.float64), dtype="<f8")
         elif value is not None:
             group.attrs.create(name, np.asarray(value, np.int64), dtype="<i8")
 
@@ -132,8 +142,8 @@ def _read_graph(root: SafeGroup) -> Graph:
             heads.add(name)
     notes = root.child("assumptions").attributes()
     contract = build_record(f"{root.path}: /input_contract", InputContract, root.child("input_contract").attributes())
-    if contract.slice_us < 1:
-        raise FileFormatError(f"{root.path}: /input_contract: slice_us is {contract.slice_us}, expected at least 1")
+    for name, problem in contract_problems(contract):
+        raise FileFormatError(f"{root.path}: /input_contract: {name} {problem}")
     return Graph(
         _text(root, head, "name"),
         MappingProxyType(nodes),

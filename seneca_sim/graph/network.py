@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from seneca_sim.graph.neurons import Neuron, sum_names
 
-__all__ = ["Edge", "InputContract", "Layer", "MaxPool", "Network", "NumberType", "Precision"]
+__all__ = ["Edge", "InputContract", "Layer", "MaxPool", "Network", "NumberType", "Precision", "Representation"]
 
 NumberType = Literal["binary", "int4", "int8", "int16", "int32", "int64", "bf16", "fp32"]
 """Types of weights, states and event values; `binary` is for events only (a spike carries no value)."""
@@ -134,15 +134,65 @@ class Layer:
         return channels, (rows + 2 * pr - kr) // sr + 1, (columns + 2 * pc - kc) // sc + 1
 
 
+Representation = Literal["binary", "count", "signed_count", "frame", "histogram", "voxel", "time_surface"]
+
+
 @dataclass(frozen=True, slots=True)
 class InputContract:
-    """What the network expects of a recording: how events become steps of input values."""
+    """What the network expects of a recording: which events a step takes, and how they become values at pixels.
 
-    representation: Literal["binary", "count", "signed_count", "frame"] = "binary"
-    """binary: 0/1 per bin; count: events per bin; signed_count: ON minus OFF in one channel; frame: values as they are."""
+    Slices: `slice_us` of time; or `slice_events` events each; or, with `window_events` as well, the last `window_events`
+    events after every `slice_events` new ones. Of P polarities, B = `bins` equal parts of a slice, and a pixel:
+
+    - binary: 1 where there were events; count: how many; one channel merges the polarities, two keep them apart.
+    - histogram: count with two channels, one for each polarity.
+    - signed_count: ON minus OFF, one channel.
+    - voxel: count for each polarity and part of the slice, 2 B channels.
+    - time_surface: of the last event in each part, for each polarity, (t - start of the part) / (length of the part),
+      0 <= value < 1; 2 B channels (OpenEB's multi-channel time surface).
+    - frame: pictures, not events.
+
+    Counts are cut at `clip`; every value is multiplied by `scale`. A network reads what is not stated as the defaults.
+    """
+
+    representation: Representation = "binary"
     slice_us: int = 1000
     swap_xy: bool = False
+    """Columns of the recording are rows of the network."""
     flip_polarity: bool = False
+    """ON of the recording is OFF of the network."""
+    slice_events: int | None = None
+    window_events: int | None = None
+    differences: bool = False
+    """Values are sent as changes since the step before (into sigma-delta neurons); an event that leaves counts negative."""
+    bins: int = 1
+    channel_order: Literal["bin-major", "polarity-major"] = "bin-major"
+    """Of voxel and time_surface: channel 2 b + p, or p B + b."""
+    polarity_order: Literal["off-on", "on-off"] = "off-on"
+    """Which polarity is p = 0."""
+    bin_span: Literal["slice", "events"] = "slice"
+    """What is cut into bins: the whole slice, or the time from its first to its last event (RVT)."""
+    clip: int | None = None
+    """Largest count of a pixel in a step; signed counts also end at -clip."""
+    scale: float = 1.0
+    sensor_width: int | None = None
+    sensor_height: int | None = None
+    """Size of the camera that the network was made for [pixels]; None: any that gives its map."""
+    pool: int = 1
+    """Blocks of pool x pool pixels of that camera are one pixel of the network."""
+    low: float | None = None
+    high: float | None = None
+    """Of frames: what the pixel values 0 and 255 become; None: they stay as they are."""
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    """Of frames: (value - mean) / std after that, for each channel."""
+    colour: Literal["rgb", "bgr"] = "rgb"
+    """Order of the three colour channels of frames."""
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether slices are cut into bins."""
+        return self.representation in ("voxel", "time_surface")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

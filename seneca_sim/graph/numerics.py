@@ -21,7 +21,7 @@ _INTEGER_BITS = {"int4": 4, "int8": 8, "int16": 16, "int32": 32, "int64": 64}
 def event_type(neuron: Neuron | None, contract: InputContract, default: NumberType) -> NumberType:
     """Return the type of a layer's events: single spikes are binary, counted spikes small integers, the rest as stated."""
     if neuron is None:
-        return "binary" if contract.representation == "binary" else default
+        return "binary" if contract.representation == "binary" and not contract.differences else default
     if isinstance(neuron, If | Lif | CubaLif):
         if neuron.max_spikes == 1:
             return "binary"

@@ -50,7 +50,9 @@ def assert_equal(first, second):
 
 def rich_graph():
     """A graph that uses every part of the format."""
-    contract = InputContract("signed_count", 5000, swap_xy=True, flip_polarity=True)
+    contract = InputContract(
+        "signed_count", 5000, swap_xy=True, flip_polarity=True, clip=5, scale=0.5, mean=(0.5, 1.25), differences=True
+    )
     build = GraphBuilder(
         "rich",
         dt_us=5000.0,
@@ -178,8 +180,9 @@ BROKEN = {
         "{path}: /input_contract: slice_us is 0, expected at least 1",
     ),
     "representation": (
-        attribute("input_contract", "representation", "voxel"),
-        "{path}: /input_contract: representation is 'voxel', expected binary, count, signed_count, frame",
+        attribute("input_contract", "representation", "fun"),
+        "{path}: /input_contract: representation is 'fun', expected binary, count, signed_count, frame, histogram, "
+        "voxel, time_surface",
     ),
     "number type": (
         attribute("default_precision", "state", "fp8"),

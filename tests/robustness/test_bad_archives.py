@@ -64,8 +64,7 @@ CASES = [
         archive(y=np.array([0, 1, 20]), width=None),
         (
             "broken.npz: event 2 at x = 19, y = 20 lies outside the network's input of 20x20 pixels (width x "
-            "height); crop or pool the recording, swap_xy if its axes are exchanged, or give one from a sensor "
-            "of that size"
+            "height); use --crop 0,0,20,20 or --resize 20x20"
         ),
     ),
     (
@@ -74,7 +73,7 @@ CASES = [
         archive(width=np.int64(34), height=np.int64(34)),
         (
             "broken.npz: the recording has 34x34 pixels (width x height), but the network's input has 20x20; "
-            "crop or pool the recording, or give one from a sensor of that size"
+            "use --crop 7,7,20,20 or --resize 20x20"
         ),
     ),
     (
@@ -209,9 +208,8 @@ CASES = [
         ".npz",
         frames(frames=PIECES[:, :, :19]),
         (
-            "broken.npz: array frames has the shape (3, 2, 19, 20) (layout TCHW), but the input events needs "
-            "steps x 2 x 20 x 20 (channels, rows, columns); set the string array layout to THWC if channels come "
-            "last"
+            "broken.npz: the frames have 20x19 pixels (width x height), but the input events has 20x20; "
+            "use --resize 20x20"
         ),
     ),
     (
@@ -243,7 +241,7 @@ CASES = [
         "frames none",
         ".npz",
         frames(frames=PIECES[:0]),
-        "broken.npz: array frames has 0 frames, but 1 steps were asked for; ask for fewer",
+        "broken.npz: there are 0 frames, but 1 steps were asked for; ask for fewer",
     ),
     (
         "frames layout",
@@ -255,7 +253,7 @@ CASES = [
         "frames under another name",
         ".npz",
         frames(pictures=PIECES),
-        "broken.npz: no frames for the input events; expected the array frames, found pictures",
+        "broken.npz: the arrays t, x, y, p are missing; found pictures",
     ),
 ]
 

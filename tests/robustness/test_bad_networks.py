@@ -253,7 +253,8 @@ CASES = [
     (
         "representation",
         attribute("input_contract", "representation", "fun"),
-        "broken.h5: /input_contract: representation is 'fun', expected binary, count, signed_count, frame",
+        "broken.h5: /input_contract: representation is 'fun', expected binary, count, signed_count, frame, histogram, "
+        "voxel, time_surface",
     ),
     (
         "input of size 0",

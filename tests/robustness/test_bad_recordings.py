@@ -123,8 +123,7 @@ CASES = [
         content(bytes([200, 10, 0, 0, 0])),
         (
             "broken.bin: event 0 (byte 0) at x = 200, y = 10 lies outside the network's input of 20x20 pixels "
-            "(width x height); crop or pool the recording, swap_xy if its axes are exchanged, or give one from a "
-            "sensor of that size"
+            "(width x height); use --resize 20x20"
         ),
     ),
     (
@@ -212,6 +211,7 @@ def test_frames_are_asked_for_where_frames_are_needed(refused, tmp_path):
         "n.h5",
     )
     refused(
-        "digits-3.npz: still expects frames, not events; give an .npz file with the key frames (T x channels x rows x columns)",
+        "digits-3.npz: still expects frames, not events; give an .npz file with the key frames (T x channels x rows x columns), "
+        "or say what its channels are, such as --input representation=histogram",
         *("run", "n.h5", "--events", "digits"),
     )
