@@ -265,7 +265,7 @@ class _Maker:
         per_channel = np.asarray(self.rng.integers(1, 4, (shape[0], 1, 1)), np.float64) * threshold / 2
         spiking = {
             "threshold": per_channel if self.chance(0.3) else threshold,
-            "reset": _one_of(self.rng, ("value", "subtract")),
+            "reset": _one_of(self.rng, ("value", "subtract", "subtract_late")),
             "max_spikes": _one_of(self.rng, (1, 1, 3)),
             "v_min": -threshold if self.chance(0.3) else None,
         }

@@ -212,16 +212,23 @@ def _membrane(kind: str, options: Mapping[str, Any], incoming: Sum, delayed: boo
 
 
 def _spikes(options: Mapping[str, Any]) -> list[str]:
-    """Compare and reset; with several spikes a step, count them: min(floor(v / threshold), max_spikes)."""
+    """Compare and reset; with several spikes a step, count them: min(floor(v / threshold), max_spikes).
+
+    A late reset finds the spikes of the step before again, from the membrane as it was stored.
+    """
     if int(options.get("max_spikes", 1)) > 1:
         count = ["MUL", "SUB", "RND", "MIN", "MAX"]
-        return (
-            [*count, "MUL", "SUB"]
-            if options.get("reset", "value") == "subtract"
-            else [*count, "EQL", *_to_value(options)]
-        )
-    if options.get("reset", "value") == "subtract":
-        return ["GTH", "AND", "SUB"]
+        match options.get("reset", "value"):
+            case "subtract":
+                return [*count, "MUL", "SUB"]
+            case "subtract_late":
+                return [*count, "MUL", "SUB", *count]
+        return [*count, "EQL", *_to_value(options)]
+    match options.get("reset", "value"):
+        case "subtract":
+            return ["GTH", "AND", "SUB"]
+        case "subtract_late":
+            return ["GTH", "AND", "SUB", "GTH"]
     return ["GTH", *_to_value(options)]
 
 

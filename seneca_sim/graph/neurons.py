@@ -47,8 +47,9 @@ __all__ = [
     "sum_ports",
 ]
 
-Reset = Literal["value", "subtract"]
-"""After a spike: set the membrane to `v_reset`, or subtract the threshold once per spike."""
+Reset = Literal["value", "subtract", "subtract_late"]
+"""After a spike: set the membrane to `v_reset`, or subtract the threshold once per spike; `subtract_late`: not now, but from
+the membrane of the next step, behind its decay and input (snnTorch)."""
 Parameter = float | NDArray[np.float64]
 Function = Literal[
     "identity", "relu", "sigmoid", "tanh", "softsign", "hard_sigmoid", "hard_tanh", "table_sigmoid", "table_tanh"

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
+from typing import get_args
 
 import numpy as np
 
@@ -177,8 +178,8 @@ def _discretisation(content: _Content, options: NirOptions) -> tuple[Discretisat
     reset, max_spikes = options.reset or "value", options.max_spikes or 1
     if options.max_spikes is not None and options.max_spikes < 1:
         raise RequestError(f"max_spikes={options.max_spikes}: expected at least 1")
-    if reset not in ("value", "subtract"):
-        raise RequestError(f"reset={reset!r}: expected 'value' or 'subtract'")
+    if reset not in get_args(Reset):
+        raise RequestError(f"reset={reset!r}: expected 'value', 'subtract' or 'subtract_late'")
     gains = [node.floats("r").reshape(-1) for node in content.nodes.values() if node.kind in ("I", "IF")]
     unit = bool(gains) and np.allclose(np.concatenate(gains) * dt_us * 1e-6, 1.0, rtol=1e-4)
     if gains:
@@ -191,6 +192,7 @@ def _discretisation(content: _Content, options: NirOptions) -> tuple[Discretisat
         notes.append("leaks are discretised by forward Euler: decay = 1 - dt / tau, gain r dt / tau")
     if kinds & {"IF", "LIF", "CubaLIF"}:
         rule = "set to v_reset" if reset == "value" else "reduced by the threshold, once per spike"
+        rule += ", in the step after" if reset == "subtract_late" else ""
         said = "as NIR states" if options.reset is None else "as the user stated"
         notes.append(
             f"after a spike the membrane is {rule} ({said}); at most {max_spikes} spike(s) per neuron and step"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from seneca_sim.errors import RequestError
 from seneca_sim.graph.graph import Graph
-from seneca_sim.graph.neurons import CubaLif, If, Lif
+from seneca_sim.graph.neurons import CubaLif, If, Lif, Reset
 from seneca_sim.graph.numerics import event_type
 
 __all__ = ["check_spiking", "with_stated_rules"]
@@ -38,8 +38,8 @@ def _with_spiking(graph: Graph, **stated: Any) -> Graph:
     changed = {name: value for name, value in stated.items() if value is not None}
     if not changed:
         return graph
-    if changed.get("reset", "value") not in ("value", "subtract"):
-        raise RequestError(f"reset={changed['reset']!r}: expected 'value' or 'subtract'")
+    if changed.get("reset", "value") not in get_args(Reset):
+        raise RequestError(f"reset={changed['reset']!r}: expected 'value', 'subtract' or 'subtract_late'")
     nodes = {
         name: replace(node, **changed) if isinstance(node, If | Lif | CubaLif) else node
         for name, node in graph.nodes.items()

@@ -53,6 +53,14 @@ def test_reset_by_subtraction_keeps_the_rate():
     assert trace.class_scores.tolist() == [374]
 
 
+def test_a_late_reset_subtracts_behind_the_next_decay():
+    spikes, _ = single(Lif(decay=0.5, threshold=1.0, reset="subtract_late"), [1.5, 0.5, 0.5, 1.25, 0.0])
+    # v = 1.5; 0.75 + 0.5 - 1 = 0.25; 0.125 + 0.5 = 0.625; 0.3125 + 1.25 = 1.5625; 0.78125 - 1
+    assert spikes.tolist() == [1, 0, 0, 1, 0]
+    spikes, _ = single(If(threshold=1.0, reset="subtract_late", max_spikes=5), [3.5, 0.0, 1.5])
+    assert spikes.tolist() == [3, 0, 2]
+
+
 def test_several_spikes_leave_in_one_step():
     spikes, _ = single(If(reset="subtract", max_spikes=5), [3.5, 0.5, 9.0, 0.0, -4.0])
     assert spikes.tolist() == [3, 1, 5, 4, 0]

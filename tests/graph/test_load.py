@@ -13,6 +13,7 @@ from seneca_sim.graph import (
     Output,
     Relu,
     find_network,
+    is_published,
     load_network,
     network_names,
     save_graph,
@@ -36,8 +37,9 @@ def frames(tmp_path):
 def test_shipped_networks_load_by_name():
     assert network_names()
     for name in network_names():
-        assert load_network(name).name == name
-        assert find_network(name).is_file()
+        if not is_published(name):
+            assert load_network(name).name == name
+            assert find_network(name).is_file()
 
 
 def test_content_decides_not_the_suffix(frames):
@@ -80,7 +82,10 @@ def test_spike_rules_need_spikes(frames):
 
 
 def test_unknown_reset_is_refused(spiking):
-    assert refused(RequestError, spiking, reset="halve") == "reset='halve': expected 'value' or 'subtract'"
+    assert (
+        refused(RequestError, spiking, reset="halve")
+        == "reset='halve': expected 'value', 'subtract' or 'subtract_late'"
+    )
 
 
 def test_unknown_number_types_are_refused(frames):
@@ -95,7 +100,7 @@ def test_names_that_do_not_ship_are_refused_with_a_guess():
         "'digits-lift' is neither a file nor a shipped network; did you mean digits-lif?"
     )
     assert refused(FileFormatError, "qqq") == (
-        f"'qqq' is neither a file nor a shipped network ({', '.join(network_names())})"
+        "'qqq' is neither a file nor a shipped network (seneca-sim list models shows those that ship)"
     )
 
 

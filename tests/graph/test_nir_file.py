@@ -331,7 +331,7 @@ def test_missing_field_is_a_format_error(tmp_path):
     [
         (NirOptions(dt_us=0.0), "dt_us=0.0: expected a positive time in microseconds"),
         (NirOptions(max_spikes=0), "max_spikes=0: expected at least 1"),
-        (NirOptions(reset="halve"), "reset='halve': expected 'value' or 'subtract'"),
+        (NirOptions(reset="halve"), "reset='halve': expected 'value', 'subtract' or 'subtract_late'"),
     ],
 )
 def test_impossible_options_are_refused(tmp_path, options, text):

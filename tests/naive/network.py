@@ -304,11 +304,15 @@ class _State:
 
     def spikes(self, neuron) -> np.ndarray:
         v, threshold = self.arrays["v"], self.number(neuron.threshold)
+        if neuron.reset == "subtract_late":
+            v = v - self.array("before", v.shape) * threshold
         if neuron.max_spikes == 1:
             n = (v > threshold).astype(self.dtype)
         else:
             n = np.clip(np.floor(v / threshold), 0, neuron.max_spikes).astype(self.dtype)
         after = v - n * threshold if neuron.reset == "subtract" else np.where(n > 0, self.number(neuron.v_reset), v)
+        if neuron.reset == "subtract_late":
+            self.arrays["before"], after = n, v
         self.arrays["v"] = after if neuron.v_min is None else np.maximum(after, self.number(neuron.v_min))
         return n
 

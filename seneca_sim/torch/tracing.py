@@ -1,0 +1,187 @@
+"""A PyTorch module as a graph: torch.fx traces it, every step of the trace becomes a node."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from seneca_sim.errors import GraphError
+from seneca_sim.graph.graph import Graph, Link, node_order
+from seneca_sim.graph.network import InputContract, Precision
+from seneca_sim.graph.neurons import Activation, Relu
+from seneca_sim.graph.nodes import Add, Concat, Flatten, GlobalAvgPool2d, Input, MaxPool2d, Node, Output, Upsample
+from seneca_sim.torch.registry import converter_of, known_types
+
+__all__ = ["Traced", "trace_module"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Traced:
+    """A traced module: its graph, and which step of the trace gives the value of each node."""
+
+    graph: Graph
+    steps: Any
+    """The `torch.fx.GraphModule`."""
+    step_of: dict[str, str]
+    """Name of the fx step by the name of the node."""
+
+
+@dataclass(slots=True)
+class _Content:
+    """What has been converted so far."""
+
+    where: str
+    nodes: dict[str, Node] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    node_of: dict[str, str] = field(default_factory=dict)
+    """Name of the node by the name of the fx step."""
+    step_of: dict[str, str] = field(default_factory=dict)
+
+    def add(self, step: Any, name: str, chain: tuple[Node, ...], sources: list[str]) -> None:
+        """Add the nodes of a step behind the nodes of other steps; the last gets the name."""
+        for number, node in enumerate(chain):
+            last = number == len(chain) - 1
+            full = name if last else f"{name}.{number}"
+            self.nodes[full] = node
+            self.links += [Link(source, full, port) for port, source in enumerate(sources)]
+            sources = [full]
+        self.node_of[step.name] = sources[0] if not chain else name
+        self.step_of[name] = step.name
+
+    def unused(self, name: str) -> str:
+        """Return a name that no node has, from the wish for one."""
+        number, wished = 1, name
+        while name in self.nodes:
+            number += 1
+            name = f"{wished}.{number}"
+        return name
+
+
+def trace_module(module: Any, example: Any, name: str, dt_us: float | None, contract: InputContract) -> Traced:
+    """Return a module as a graph; `example` is (steps, channels, rows, columns) or (steps, values).
+
+    Raises a `GraphError` that names the module or operation that has no node, and how to make it known.
+    """
+    from torch import fx
+
+    class _Tracer(fx.Tracer):  # type: ignore[misc,unused-ignore]
+        def is_leaf_module(self, inner: Any, qualified_name: str) -> bool:
+            return converter_of(inner) is not None or super().is_leaf_module(inner, qualified_name)
+
+    if converter_of(module) is not None:
+        from torch import nn
+
+        module = nn.Sequential(module)
+    try:
+        traced = _Tracer().trace(module)
+    except Exception as error:
+        raise GraphError(
+            f"{name}: torch.fx cannot trace the module ({error}); take control flow that depends on values out of forward, or "
+            "register the part as one node (seneca_sim.torch.register)"
+        ) from error
+    steps = fx.GraphModule(module, traced)
+    content = _Content(name)
+    for step in traced.nodes:
+        _convert(content, steps, step, tuple(example.shape[1:]))
+    graph = Graph(
+        name,
+        MappingProxyType(content.nodes),
+        tuple(content.links),
+        Precision("fp32", "fp32", "fp32"),
+        dt_us=dt_us,
+        input_contract=contract,
+    )
+    node_order(graph)
+    return Traced(graph, steps, content.step_of)
+
+
+def _convert(content: _Content, steps: Any, step: Any, input_shape: tuple[int, ...]) -> None:
+    """Add the nodes of one step of a trace."""
+    sources = [content.node_of[other.name] for other in step.all_input_nodes]
+    match step.op:
+        case "placeholder":
+            if any(isinstance(node, Input) for node in content.nodes.values()):
+                raise GraphError(f"{content.where}: forward takes several inputs; export a module that takes one")
+            content.add(step, step.name, (Input(input_shape),), [])
+        case "output":
+            for number, source in enumerate(sources):
+                content.add(
+                    step, content.unused("output" if len(sources) == 1 else f"output{number}"), (Output(),), [source]
+                )
+        case "call_module":
+            module = steps.get_submodule(step.target)
+            converter = converter_of(module)
+            if converter is None:
+                raise GraphError(
+                    f"{content.where}: {step.target}: a {type(module).__name__} has no node; known are "
+                    f"{', '.join(known_types())}; seneca_sim.torch.register({type(module).__name__}, function) adds one, where "
+                    "function takes the module and returns a node of seneca_sim.graph"
+                )
+            made = _converted(content, step.target, converter, module)
+            content.add(step, content.unused(step.target), made, sources)
+        case _:
+            content.add(step, content.unused(step.name), _operation(content, step), sources)
+
+
+def _converted(content: _Content, target: str, converter: Callable[[Any], Any], module: Any) -> tuple[Node, ...]:
+    """Return the nodes of a module, errors with its place."""
+    try:
+        made = converter(module)
+    except GraphError as error:
+        raise GraphError(f"{content.where}: {target}: {error}") from None
+    return made if isinstance(made, tuple) else (made,)
+
+
+def _operation(content: _Content, step: Any) -> tuple[Node, ...]:
+    """Return the nodes of a function or method call on values of the network."""
+    import torch
+    from torch.nn import functional
+
+    target = step.target
+    match target:
+        case operator.add | torch.add | "add" | operator.iadd | "add_":
+            if len(step.all_input_nodes) == len(step.args) and step.kwargs.get("alpha", 1) == 1:
+                return (Add(),)
+        case torch.cat | torch.concat:
+            dim = step.kwargs.get("dim", step.args[1] if len(step.args) > 1 else 0)
+            if dim in (1, -3):
+                return (Concat(),)
+        case functional.relu | torch.relu | "relu" | "relu_":
+            return (Relu(),)
+        case torch.sigmoid | functional.sigmoid | "sigmoid":
+            return (Activation("sigmoid"),)
+        case torch.tanh | functional.tanh | "tanh":
+            return (Activation("tanh"),)
+        case functional.softsign:
+            return (Activation("softsign"),)
+        case torch.flatten | "flatten":
+            if _argument(step, "start_dim", 1, 0) == 1 and _argument(step, "end_dim", 2, -1) in (-1, 3):
+                return (Flatten(),)
+        case "view" | "reshape" | torch.reshape:
+            if step.args[-1] == -1 and len(step.args) == 3:
+                return (Flatten(),)
+        case "contiguous" | functional.dropout:
+            return (Add(),)
+        case "mean" | torch.mean:
+            if tuple(_argument(step, "dim", 1, ())) in ((2, 3), (-2, -1)):
+                return (GlobalAvgPool2d(),)
+        case functional.max_pool2d:
+            kernel = _argument(step, "kernel_size", 1, None)
+            return (MaxPool2d(kernel, _argument(step, "stride", 2, None), _argument(step, "padding", 3, 0)),)
+        case functional.interpolate:
+            factor = step.kwargs.get("scale_factor")
+            if step.kwargs.get("mode", "nearest") == "nearest" and factor is not None and float(factor) == int(factor):
+                return (Upsample(int(factor)),)
+    called = target if isinstance(target, str) else getattr(target, "__name__", str(target))
+    raise GraphError(
+        f"{content.where}: {step.name}: the call of {called!r} with these arguments has no node; write it as a module and make "
+        "that known with seneca_sim.torch.register"
+    )
+
+
+def _argument(step: Any, name: str, place: int, default: Any) -> Any:
+    """Return an argument of a call, by keyword or by place."""
+    return step.kwargs.get(name, step.args[place] if len(step.args) > place else default)
