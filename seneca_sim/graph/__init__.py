@@ -1,7 +1,7 @@
 """Networks: nodes, readers of file formats, and the layers that the chip sees."""
 
 from seneca_sim.graph.graph import Graph, GraphBuilder, Link
-from seneca_sim.graph.load import find_network, load_network, network_names, read_graph
+from seneca_sim.graph.load import find_network, is_published, load_network, network_names, read_graph
 from seneca_sim.graph.lower import lower
 from seneca_sim.graph.native_file import load_graph, save_graph
 from seneca_sim.graph.network import Edge, InputContract, Layer, MaxPool, Network, NumberType, Precision
@@ -109,6 +109,7 @@ __all__ = [
     "ThresholdRelu",
     "Upsample",
     "find_network",
+    "is_published",
     "load_graph",
     "load_network",
     "lower",

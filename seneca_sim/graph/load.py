@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from seneca_sim.errors import FileFormatError, RequestError
 from seneca_sim.graph.graph import Graph
@@ -15,30 +16,45 @@ from seneca_sim.graph.neurons import Reset
 from seneca_sim.graph.nir_file import NirOptions, read_nir
 from seneca_sim.graph.numerics import override_numerics
 from seneca_sim.graph.onnx import OnnxOptions, read_onnx
+from seneca_sim.graph.published import PUBLISHED, build_published, published_options
+from seneca_sim.graph.state_dict import with_weights
 from seneca_sim.graph.stated import check_spiking, with_stated_rules
 from seneca_sim.shipped import shipped_folder
 from seneca_sim.yaml_positions import did_you_mean
 
-__all__ = ["find_network", "load_network", "network_names", "read_graph"]
+__all__ = ["find_network", "is_published", "load_network", "network_names", "read_graph"]
 
 _SUFFIX = ".h5"
 _OTHER_FORMATS = {".tflite": "TensorFlow Lite", ".pt": "PyTorch", ".pth": "PyTorch", ".npz": "numpy"}
 
 
 def network_names() -> list[str]:
-    """Return the names of the networks that ship with the package."""
+    """Return the names of the networks that ship with the package: files with weights, then definitions without."""
+    return [*_shipped_files(), *PUBLISHED]
+
+
+def _shipped_files() -> list[str]:
     return sorted(path.stem for path in shipped_folder("models").glob(f"*{_SUFFIX}"))
 
 
+def is_published(name_or_path: str | Path) -> bool:
+    """Return whether a name is that of a published network, defined without weights and without a file.
+
+    >>> is_published("red"), is_published("digits-lif")
+    (True, False)
+    """
+    return isinstance(name_or_path, str) and name_or_path in PUBLISHED and not Path(name_or_path).exists()
+
+
 def find_network(name_or_path: str | Path) -> Path:
-    """Return the file of a network: the path if there is such a file, else the shipped network of this name."""
+    """Return the file of a network: the path if there is such a file, else that of the shipped network of this name."""
     path = Path(name_or_path)
     if path.exists():
         return path
     names = network_names()
-    if str(name_or_path) in names:
+    if str(name_or_path) in _shipped_files():
         return shipped_folder("models") / f"{name_or_path}{_SUFFIX}"
-    guess = did_you_mean(str(name_or_path), names) or f" ({', '.join(names) or 'none ship with this version'})"
+    guess = did_you_mean(str(name_or_path), names) or " (seneca-sim list models shows those that ship)"
     raise FileFormatError(f"{str(name_or_path)!r} is neither a file nor a shipped network{guess}")
 
 
@@ -51,6 +67,10 @@ def load_network(
     v_min: float | None = None,
     numerics: str | None = None,
     state: Mapping[str, str] | None = None,
+    size: str | tuple[int, int] | None = None,
+    width: int | None = None,
+    network_set: Sequence[str] | Mapping[str, Any] = (),
+    weights: str | Path | None = None,
 ) -> Network:
     """Return a network, lowered to layers; None keeps what the file says.
 
@@ -66,8 +86,19 @@ def load_network(
         Number types of weights, states and events, such as ``fp32``, ``bf16`` or ``int8/bf16`` (see `override_numerics`).
     state
         Outputs of an ONNX step graph, and the inputs that take their values in the next step.
+    size, width, network_set
+        Of a published network: (rows, columns) or ``240x304``, a factor for its channels, other options as ``key=value`` texts
+        or a mapping.
+    weights
+        File of arrays by name (``.npz``, safetensors or PyTorch's zipped state_dict) for the network; see `state_dict`.
+
+    >>> load_network("red", size="240x304").layers[0].shape
+    (6, 240, 304)
     """
-    graph = read_graph(name_or_path, dt_us=dt_us, reset=reset, max_spikes=max_spikes, v_min=v_min, state=state)
+    graph = read_graph(
+        name_or_path, dt_us=dt_us, reset=reset, max_spikes=max_spikes, v_min=v_min, state=state, size=size, width=width,
+        network_set=network_set, weights=weights,
+    )  # fmt: skip
     network = lower(graph)
     return network if numerics is None else override_numerics(network, numerics)
 
@@ -80,22 +111,47 @@ def read_graph(
     max_spikes: int | None = None,
     v_min: float | None = None,
     state: Mapping[str, str] | None = None,
+    size: str | tuple[int, int] | None = None,
+    width: int | None = None,
+    network_set: Sequence[str] | Mapping[str, Any] = (),
+    weights: str | Path | None = None,
 ) -> Graph:
-    """Return a network as a graph, not lowered."""
-    path = find_network(name_or_path)
+    """Return a network as a graph, not lowered; parameters as of `load_network`."""
+    spiking: dict[str, Any] = {"reset": reset, "max_spikes": max_spikes, "v_min": v_min}
+    if is_published(name_or_path):
+        name = str(name_or_path)
+        if state:
+            raise RequestError(f"state: {name} is no ONNX file, it states its own recurrence; leave state out")
+        graph = build_published(name, published_options(name, size, width, network_set))
+        graph = with_stated_rules(graph, dt_us=dt_us, **spiking)
+    else:
+        path = find_network(name_or_path)
+        built = {"size": size, "width": width, "network_set": network_set or None}
+        stated = [option for option, value in built.items() if value is not None]
+        if stated:
+            raise RequestError(
+                f"{', '.join(stated)}: {name_or_path} is a file, which states its layers; leave it out, or name a published "
+                "network (seneca-sim list models)"
+            )
+        graph = _read_file(path, dt_us, state, spiking)
+    return graph if weights is None else with_weights(graph, weights)
+
+
+def _read_file(path: Path, dt_us: float | None, state: Mapping[str, str] | None, spiking: dict[str, Any]) -> Graph:
+    """Return the graph of a file, with what it leaves open as the user states it."""
     kind = _file_format(path)
     if state and kind != "onnx":
         raise RequestError(f"state: {path} is no ONNX file, it states its own recurrence; leave state out")
     match kind:
         case "onnx":
             graph = read_onnx(path, OnnxOptions(state=state or {}))
-            return with_stated_rules(graph, dt_us=dt_us, reset=reset, max_spikes=max_spikes, v_min=v_min)
+            return with_stated_rules(graph, dt_us=dt_us, **spiking)
         case "nir":
-            graph = read_nir(path, NirOptions(dt_us, reset, max_spikes, v_min))
-            check_spiking(graph, reset=reset, max_spikes=max_spikes, v_min=v_min)
+            graph = read_nir(path, NirOptions(dt_us, **spiking))
+            check_spiking(graph, **spiking)
             return graph
         case _:
-            return with_stated_rules(load_graph(path), dt_us=dt_us, reset=reset, max_spikes=max_spikes, v_min=v_min)
+            return with_stated_rules(load_graph(path), dt_us=dt_us, **spiking)
 
 
 def _file_format(path: Path) -> str:
