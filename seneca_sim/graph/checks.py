@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.errors import GraphError
+from seneca_sim.graph.block_checks import check_block, check_detection
 from seneca_sim.graph.network import Layer
-from seneca_sim.graph.neurons import CubaLif, If, Li, Lif, Neuron, SigmaDelta
-from seneca_sim.graph.nodes import AvgPool2d, BatchNorm2d, Conv2d, Dense, Input, MaxPool2d, Node, Pair, SumPool2d
+from seneca_sim.graph.neuron_checks import check_neuron
+from seneca_sim.graph.neurons import Neuron
+from seneca_sim.graph.nodes import (
+    AvgPool2d,
+    BatchNorm2d,
+    Block,
+    Conv2d,
+    ConvTranspose2d,
+    Dense,
+    DetectionOutput,
+    Input,
+    MaxPool2d,
+    Node,
+    SumPool2d,
+    Upsample,
+)
+from seneca_sim.graph.placeholders import values_of
+from seneca_sim.graph.sizes import MAX_SIDE, checked_pair
 
 __all__ = ["check_layer", "check_node", "check_numbers"]
 
-_MAX_SIDE = 1 << 20
-_MOST_SPIKES = (1 << 31) - 1
 _LARGEST = 1e30
 """Largest magnitude of a constant: products and sums of such numbers stay within FP32."""
 
@@ -24,25 +40,50 @@ _LARGEST = 1e30
 def check_node(where: str, node: Node) -> None:
     """Raise a `GraphError` that begins with `where` if the node cannot be right whatever it is linked to."""
     check_numbers(where, node)
+    _check_choices(where, node)
     match node:
         case Input():
             _check_input(where, node)
         case Conv2d():
             _check_weight(where, node, ("out", "in / groups", "kernel rows", "kernel columns"))
             _check_conv(where, node)
+        case ConvTranspose2d():
+            _check_weight(where, node, ("in", "out / groups", "kernel rows", "kernel columns"))
+            _check_transposed(where, node)
         case Dense():
             _check_weight(where, node, ("out", "in"))
         case SumPool2d() | AvgPool2d() | MaxPool2d():
             _check_pool(where, node)
+        case Upsample():
+            checked_pair(where, "factor", node.factor, 1)
+            if node.size is not None:
+                checked_pair(where, "size", node.size, 1)
         case BatchNorm2d():
             if np.any(np.asarray(node.variance) + node.epsilon <= 0):
                 raise GraphError(
                     f"{where}: variance + epsilon must be positive in every channel; export the network again"
                 )
-        case If() | Lif() | CubaLif() | Li() | SigmaDelta():
-            _check_neuron(where, node)
+        case DetectionOutput():
+            check_detection(where, node)
+        case _ if isinstance(node, Block):
+            check_block(where, node)
+        case _ if isinstance(node, Neuron):
+            check_neuron(where, node)
         case _:
             pass
+
+
+@cache
+def _choices(kind: type) -> dict[str, tuple[str, ...]]:
+    """Return the words that a node's fields may hold, for fields that hold one of several."""
+    return {name: get_args(hint) for name, hint in get_type_hints(kind).items() if get_origin(hint) is Literal}
+
+
+def _check_choices(where: str, node: Node) -> None:
+    """Refuse words that a field does not know."""
+    for name, known in _choices(type(node)).items():
+        if (word := getattr(node, name)) not in known:
+            raise GraphError(f"{where}: {name} is {word!r}, expected one of {', '.join(known)}")
 
 
 def check_numbers(where: str, node: Node) -> None:
@@ -51,7 +92,7 @@ def check_numbers(where: str, node: Node) -> None:
         value = getattr(node, entry.name)
         if not isinstance(value, np.ndarray | np.generic | float):
             continue
-        array = np.asarray(value)
+        array = values_of(np.asarray(value))
         if array.dtype.kind not in "iufb":
             raise GraphError(f"{where}: {entry.name} holds {array.dtype}, expected numbers; convert the array")
         bad = np.argwhere(~np.isfinite(array))
@@ -87,6 +128,7 @@ def check_layer(where: str, layer: Layer) -> None:
 
 def _magnitude(array: NDArray[Any]) -> float:
     """Return the largest magnitude in an array; NaN if there is one."""
+    array = values_of(array)
     return max(abs(float(array.min())), abs(float(array.max()))) if array.size else 0.0
 
 
@@ -97,13 +139,13 @@ def _first(array: NDArray[Any], places: NDArray[np.intp]) -> str:
 
 
 def _check_input(where: str, node: Input) -> None:
-    if not 1 <= len(node.shape) <= 3 or not all(isinstance(n, int) and 0 < n <= _MAX_SIDE for n in node.shape):
+    if not 1 <= len(node.shape) <= 3 or not all(isinstance(n, int) and 0 < n <= MAX_SIDE for n in node.shape):
         raise GraphError(
-            f"{where}: the input shape is {node.shape}, expected 1 to 3 sizes of 1 to {_MAX_SIDE}: (channels, rows, columns)"
+            f"{where}: the input shape is {node.shape}, expected 1 to 3 sizes of 1 to {MAX_SIDE}: (channels, rows, columns)"
         )
 
 
-def _check_weight(where: str, node: Conv2d | Dense, axes: tuple[str, ...]) -> None:
+def _check_weight(where: str, node: Conv2d | ConvTranspose2d | Dense, axes: tuple[str, ...]) -> None:
     """Check rank and size of the weight, and that bias, scale and mask fit it."""
     weight = np.asarray(node.weight)
     if weight.ndim != len(axes):
@@ -116,7 +158,7 @@ def _check_weight(where: str, node: Conv2d | Dense, axes: tuple[str, ...]) -> No
         )
     if weight.dtype.kind == "i" and weight.dtype.itemsize > 4 and np.abs(weight).max() > np.iinfo(np.int32).max:
         raise GraphError(f"{where}: an integer weight does not fit 32 bits; rescale the weights")
-    out = weight.shape[0]
+    out = weight.shape[1] * node.groups if isinstance(node, ConvTranspose2d) else weight.shape[0]
     if node.bias is not None and np.asarray(node.bias).shape != (out,):
         raise GraphError(
             f"{where}: the bias has shape {np.asarray(node.bias).shape}, expected ({out},), one per output channel"
@@ -133,9 +175,9 @@ def _check_weight(where: str, node: Conv2d | Dense, axes: tuple[str, ...]) -> No
 
 
 def _check_conv(where: str, node: Conv2d) -> None:
-    _check_pair(where, "stride", node.stride, 1)
-    _check_pair(where, "dilation", node.dilation, 1)
-    _check_pair(where, "padding", node.padding, 0)
+    checked_pair(where, "stride", node.stride, 1)
+    checked_pair(where, "dilation", node.dilation, 1)
+    checked_pair(where, "padding", node.padding, 0)
     out = node.weight.shape[0]
     if node.groups < 1 or out % node.groups:
         raise GraphError(
@@ -143,40 +185,28 @@ def _check_conv(where: str, node: Conv2d) -> None:
         )
 
 
+def _check_transposed(where: str, node: ConvTranspose2d) -> None:
+    stride = checked_pair(where, "stride", node.stride, 1)
+    dilation = checked_pair(where, "dilation", node.dilation, 1)
+    padding = checked_pair(where, "padding", node.padding, 0)
+    extra = checked_pair(where, "output_padding", node.output_padding, 0)
+    channels, _, *kernel = node.weight.shape
+    if node.groups < 1 or channels % node.groups:
+        raise GraphError(
+            f"{where}: {channels} input channels cannot form {node.groups} groups; groups must divide the channels"
+        )
+    reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    if any(p > r for p, r in zip(padding, reach, strict=True)):
+        raise GraphError(
+            f"{where}: padding {padding} is more than the kernel reaches, {reach[0]} rows and {reach[1]} columns; use less padding"
+        )
+    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+        raise GraphError(f"{where}: output_padding {extra} must be smaller than stride {stride} or dilation {dilation}")
+
+
 def _check_pool(where: str, node: SumPool2d | AvgPool2d | MaxPool2d) -> None:
-    kernel = _check_pair(where, "kernel", node.kernel, 1)
-    _check_pair(where, "stride", kernel if node.stride is None else node.stride, 1)
-    padding = _check_pair(where, "padding", node.padding, 0)
+    kernel = checked_pair(where, "kernel", node.kernel, 1)
+    checked_pair(where, "stride", kernel if node.stride is None else node.stride, 1)
+    padding = checked_pair(where, "padding", node.padding, 0)
     if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
         raise GraphError(f"{where}: padding {padding} is more than half of the kernel {kernel}; use less padding")
-
-
-def _check_pair(where: str, name: str, value: Pair, least: int) -> tuple[int, int]:
-    """Return the pair (rows, columns) of a number or pair that is at least `least`."""
-    both = (value, value) if isinstance(value, int) else tuple(value)
-    if len(both) != 2 or not all(isinstance(n, int) and least <= n <= _MAX_SIDE for n in both):
-        raise GraphError(f"{where}: {name} is {value}, expected an integer of at least {least}, or two (rows, columns)")
-    return both[0], both[1]
-
-
-def _check_neuron(where: str, neuron: Neuron) -> None:
-    """Check that constants keep the neuron stable and its thresholds meaningful."""
-    for name in ("decay", "decay_syn", "decay_mem"):
-        decay: NDArray[Any] | float | None = getattr(neuron, name, None)
-        if decay is not None and not np.all((np.asarray(decay) >= 0) & (np.asarray(decay) <= 1)):
-            raise GraphError(
-                f"{where}: {name} must lie between 0 and 1 in every channel; check time constant and time step"
-            )
-    if isinstance(neuron, If | Lif | CubaLif):
-        if not 1 <= neuron.max_spikes <= _MOST_SPIKES:
-            raise GraphError(f"{where}: max_spikes is {neuron.max_spikes}, expected 1 to {_MOST_SPIKES}")
-        lowest = float(np.min(neuron.threshold))
-        if lowest < 0 or (lowest == 0 and neuron.max_spikes > 1):
-            raise GraphError(
-                f"{where}: the threshold is {lowest} in some channel, where the neuron fires without end; make it positive"
-            )
-    if isinstance(neuron, SigmaDelta):
-        least = "positive" if neuron.mode == "round" else "0 or more"
-        step = np.asarray(neuron.step)
-        if np.any(step <= 0 if neuron.mode == "round" else step < 0):
-            raise GraphError(f"{where}: the step of a sigma-delta neuron in mode {neuron.mode!r} must be {least}")
