@@ -15,6 +15,7 @@ from seneca_sim.graph.network import Layer
 from seneca_sim.graph.neuron_checks import check_neuron
 from seneca_sim.graph.neurons import Neuron
 from seneca_sim.graph.nodes import (
+    NODE_TYPES,
     AvgPool2d,
     BatchNorm2d,
     Block,
@@ -74,14 +75,15 @@ def check_node(where: str, node: Node) -> None:
 
 
 @cache
-def _choices(kind: type) -> dict[str, tuple[str, ...]]:
-    """Return the words that a node's fields may hold, for fields that hold one of several."""
-    return {name: get_args(hint) for name, hint in get_type_hints(kind).items() if get_origin(hint) is Literal}
+def _choices(kind: str) -> dict[str, tuple[str, ...]]:
+    """Return the words that the fields of a node type may hold, for fields that hold one of several."""
+    hints = get_type_hints(NODE_TYPES[kind])
+    return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
 
 
 def _check_choices(where: str, node: Node) -> None:
     """Refuse words that a field does not know."""
-    for name, known in _choices(type(node)).items():
+    for name, known in _choices(type(node).__name__).items():
         if (word := getattr(node, name)) not in known:
             raise GraphError(f"{where}: {name} is {word!r}, expected one of {', '.join(known)}")
 

@@ -100,7 +100,8 @@ ones = placeholder
         (GruCell(reset="hard"), "reset is 'hard', expected one of none, subtract, zero"),
         (
             GruCell(threshold=np.array([0.5, np.nan])),
-            "threshold is nan at [1], expected a finite number (1 of 2 are not); export the network again from a healthy checkpoint",
+            "threshold is nan at [1], expected a finite number (1 of 2 are not); export the network again from a "
+            "healthy checkpoint",
         ),
         (Clip(1.0, 0.0), "low is above high in some channel, expected low <= high; exchange them"),
         (Quantise(np.array([0.5, 0.0]), -1.0, 1.0), "the step is 0.0 in some channel, expected a positive number"),
