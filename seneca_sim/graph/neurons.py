@@ -136,7 +136,7 @@ class SigmaDelta:
     mode `round`: q = step floor(a / step + 1/2), y = q - q_before (the mSigma-Delta paper, Eq. 1).
     mode `deadband`: d = a - a_before + residue; s = d where |d| >= step, else 0; residue = d - s;
     y = floor(s / 2**fraction_bits): states have so many bits more than messages, and what is cut off is lost (lava's fixed
-    point, where gain is 2**state bits; there step may be 0). Without fraction bits y = s.
+    point; integers only; a dead band's step may be 0). Without fraction bits y = s.
     Without `accumulates`, X = gain x + bias: a delta encoder of values that arrive whole in every step.
     """
 
