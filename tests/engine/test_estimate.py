@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,10 +13,12 @@ from seneca_sim.chip.timing import Timing
 from seneca_sim.engine import estimate, fast, simulate
 from seneca_sim.engine.costs import Costs, EdgeCosts, LayerCosts
 from seneca_sim.engine.counts import INLET_COUNTERS, Counts
+from seneca_sim.engine.estimate.groups import gathers
 from seneca_sim.errors import DeadlockError, GraphError, RequestError
+from seneca_sim.graph.network import Network
 from seneca_sim.mapping import automatic_mapping
 from seneca_sim.mapping.types import Part
-from tests.engine.random_systems import RandomSystem, random_system
+from tests.engine.random_systems import RandomSystem, enriched_system, random_system
 from tests.engine.systems import Case, conv, layer, source
 
 BATCHES = 10
@@ -37,17 +40,18 @@ def races(system: RandomSystem) -> list[bool]:
     """Return for each inlet whether the order in which values arrive decides how its groups form."""
     parts = [part.layer for part in system.mapping.parts]
     return [
-        edge.kind == "dense" and system.timing.group_scope == "step" and parts.count(edge.source) > 1
+        gathers(edge, system.timing.group_scope) and parts.count(edge.source) > 1
         for number in parts
         for edge in system.network.layers[number].edges
     ]
 
 
+@pytest.mark.parametrize("draw", [random_system, enriched_system])
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_everything_that_is_counted_is_exact(batch: int) -> None:
+def test_everything_that_is_counted_is_exact(batch: int, draw: Callable[[int], RandomSystem]) -> None:
     compared = 0
     for seed in range(batch, SEEDS, BATCHES):
-        system = random_system(seed)
+        system = draw(seed)
         counts = both(system)
         if counts is None:
             continue
@@ -106,6 +110,25 @@ def test_times_of_systems_with_tiny_buffers_are_off_by_a_tenth_and_rarely_by_hal
     report("random systems, FIFOs of a few entries", found)
     off = np.abs(np.log(found))
     assert (np.median(off, axis=0) < np.log([1.12, 1.08])).all()
+    assert (np.quantile(off, 0.9, axis=0) < np.log([1.6, 1.35])).all()
+    assert (off < np.log([4, 2.5])).all()
+
+
+def hears_this_step(network: Network) -> bool:
+    """Return whether every output has a path without delay from an input; else "latency" has no meaning."""
+    heard: list[bool] = []
+    for each in network.layers:
+        heard.append(each.is_input or any(not edge.delay and heard[edge.source] for edge in each.edges))
+    return all(heard[number] for number, each in enumerate(network.layers) if each.is_output)
+
+
+def test_times_of_cells_products_and_upsampling_are_as_good() -> None:
+    systems = [system for system in map(enriched_system, range(250)) if hears_this_step(system.network)]
+    found = ratios([counts for counts in map(both, systems) if counts is not None])
+    report("random systems with all features", found)
+    off = np.abs(np.log(found))
+    assert len(found) > 130
+    assert (np.median(off, axis=0) < np.log([1.13, 1.1])).all()
     assert (np.quantile(off, 0.9, axis=0) < np.log([1.6, 1.35])).all()
     assert (off < np.log([4, 2.5])).all()
 
