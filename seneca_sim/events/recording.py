@@ -6,6 +6,7 @@ A format's module gives an `EventSource`: what the header states, and a function
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ __all__ = ["BACKWARD_US", "Columns", "EventSource", "FrameRecording", "Recording
 
 BLOCK_EVENTS = 1 << 20
 """Events of a block where nothing else is asked for."""
+PROBE_EVENTS = 1 << 12
+"""Events of a block where only the first event is asked for."""
 BLOCK_BYTES = 1 << 24
 """Size of a block of frames where nothing else is asked for [bytes]."""
 BACKWARD_US = 100_000
@@ -196,56 +199,49 @@ def checked(source: EventSource, blocks: Iterator[Columns], size: tuple[int, int
 def in_order(streams: Iterator[EventStream]) -> Iterator[EventStream]:
     """Yield the same events sorted by time, block by block; refuse jumps back of more than `BACKWARD_US`.
 
-    A block waits until the next one is known. If that goes back in time, both are merged and what the window allows to
-    come later still stays behind.
+    Blocks wait until nothing that is yet to come can lie before their last event. One that goes back in time is merged
+    with those that it reaches into.
     """
-    waiting: EventStream | None = None
+    waiting: deque[EventStream] = deque()
     latest = -1
     for stream in streams:
-        _check_jumps(stream, latest)
-        stream, latest = _sorted(stream, latest), max(latest, int(stream.t_us.max()))
-        if waiting is None:
-            waiting = stream
-        elif waiting.t_us[-1] <= stream.t_us[0]:
-            yield waiting
-            waiting = stream
+        if latest <= stream.t_us[0] and not np.any(stream.t_us[1:] < stream.t_us[:-1]):
+            latest = int(stream.t_us[-1])
         else:
-            merged = _sorted(_joined([waiting, stream]), -1, counted=False)
-            settled = int(np.searchsorted(merged.t_us, latest - BACKWARD_US))
+            before = np.maximum(np.maximum.accumulate(stream.t_us), latest)
+            stream, latest = _sorted(_counted(stream, before)), int(before[-1])
+        reached = [stream]
+        while waiting and waiting[-1].t_us[-1] > stream.t_us[0]:
+            reached.append(waiting.pop())
+        if len(reached) > 1:
+            stream = _sorted(_joined(reached[::-1]))
+            settled = int(np.searchsorted(stream.t_us, latest - BACKWARD_US))
             if settled:
-                yield _piece(merged, 0, settled, merged.disordered)
-            waiting = _piece(merged, settled, merged.n_events, 0 if settled else merged.disordered)
-    if waiting is not None:
-        yield waiting
+                waiting.append(_piece(stream, 0, settled, stream.disordered))
+            stream = _piece(stream, settled, stream.n_events, 0 if settled else stream.disordered)
+        waiting.append(stream)
+        while waiting[0].t_us[-1] < latest - BACKWARD_US:
+            yield waiting.popleft()
+    yield from waiting
 
 
-def _check_jumps(stream: EventStream, latest: int) -> None:
-    """Refuse an event that lies further back than the window allows behind the latest one before it."""
-    t_us = stream.t_us
-    if int(t_us[0]) >= latest and not np.any(t_us[1:] < t_us[:-1]):
-        return
-    before = np.maximum(np.maximum.accumulate(t_us), latest)
-    far = t_us < before - BACKWARD_US
-    if far.any():
-        k = int(np.argmax(far))
+def _counted(stream: EventStream, before: NDArray[np.int64]) -> EventStream:
+    """Count the events that lie behind the latest time so far, `before`; refuse one that lies further back than allowed."""
+    behind_us = before - stream.t_us
+    if behind_us.max() > BACKWARD_US:
+        k = int(np.argmax(behind_us > BACKWARD_US))
         raise EventsError(
-            f"{stream.source}: {stream.place(k)} at {t_us[k]} us comes after an event at {before[k]} us; times may go back "
-            f"by {BACKWARD_US} us at most: the file is damaged or holds several recordings, sort or split it"
+            f"{stream.source}: {stream.place(k)} at {stream.t_us[k]} us comes after an event at {before[k]} us; times may go "
+            f"back by {BACKWARD_US} us at most: the file is damaged or holds several recordings, sort or split it"
         )
+    return _with(stream, disordered=int(np.count_nonzero(behind_us)))
 
 
-def _sorted(stream: EventStream, latest: int, *, counted: bool = True) -> EventStream:
-    """Return a stream in the order of time; events of one time keep their order. Those out of order are counted."""
-    t_us = stream.t_us
-    steps_back = not (len(t_us) == 0 or np.all(t_us[1:] >= t_us[:-1]))
-    late = stream.disordered
-    if counted and (steps_back or (len(t_us) and int(t_us[0]) < latest)):
-        late += int(np.count_nonzero(t_us < np.maximum(np.maximum.accumulate(t_us), latest)))
-    if not steps_back:
-        return stream if late == stream.disordered else _with(stream, disordered=late)
-    order = np.argsort(t_us, kind="stable")
+def _sorted(stream: EventStream) -> EventStream:
+    """Return a stream in the order of time; events of one time keep their order."""
+    order = np.argsort(stream.t_us, kind="stable")
     columns = {name: getattr(stream, name)[order] for name in ("t_us", "x", "y", "p")}
-    return _with(stream, **columns, disordered=late, first_byte=None)
+    return _with(stream, **columns, first_byte=None)
 
 
 def _joined(streams: list[EventStream]) -> EventStream:
@@ -285,7 +281,7 @@ def event_recording(source: EventSource) -> Recording:
     )
     if start_us is not None:
         return recording
-    first = next(recording.blocks(), None)
+    first = next(recording.blocks(PROBE_EVENTS), None)
     return replace(recording, start_us=0 if first is None else int(first.t_us[0]))
 
 
