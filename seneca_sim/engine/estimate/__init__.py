@@ -3,7 +3,7 @@
 **Exact**: everything that is counted (tasks, rounds, chunks, synaptic operations, values, packets, flits, links, tokens, credits,
 busy cycles of RISC-V and loop controllers), for it follows from activity, mapping and rules alone. One exception: where several
 senders feed a dense or broadcast edge whose groups form across packets (`group_scope: step`), their true order of arrival decides
-how packets are cut into jobs (RISC-V cycles) and, with skipping masks, which chunks share a group; here they arrive in raster order.
+how packets are cut into jobs (RISC-V cycles) and, with skipping masks, which chunks share a group; here it is raster order.
 
 **Approximate**: all times. Modelled, row by row (`pipeline.py`, `service.py`): the rows that must have arrived before a row can
 fire, on every path; the load of each row on RISC-V, loop controller and event FIFO, and how far a Task FIFO lets these drift apart;
