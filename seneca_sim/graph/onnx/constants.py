@@ -193,6 +193,8 @@ def fold(node: OnnxNode, inputs: Sequence[Constant]) -> Constant:
             scale = np.broadcast_to(first.scale, first.array.shape)
             codes, scale = (_FUNCTIONS[node.op](node, [part, *arrays[1:]]) for part in (first.codes, scale))
             return Constant(value, codes, scale, first.bits)
+    except GraphError:
+        raise
     except (ValueError, IndexError, TypeError, ZeroDivisionError, OverflowError) as error:
         shapes = ", ".join(str(list(array.shape)) for array in arrays) or "none"
         raise GraphError(

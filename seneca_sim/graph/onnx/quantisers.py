@@ -154,15 +154,20 @@ def _trunc(conversion: Conversion, node: OnnxNode) -> None:
         )
     low, high = _range(node, bits) if second else (-(2**31), 2**31 - 1)
     rounding, factor = _rounding(node, "FLOOR"), 2.0**dropped
-    shift = {"floor": -(factor - 1) / 2, "ceil": (factor - 1) / 2}.get(rounding, 0.0)
-    if rounding in ("floor", "ceil"):
-        rounding = "half_even"
     signal = conversion.signal(node)
-    if shift:
-        signal = conversion.chain(node, signal, Affine(1.0, shift * scale), suffix=".shift")
-    signal = conversion.chain(node, signal, Quantise(scale * factor, low, high, rounding))
-    if not second and factor != 1:
-        signal = conversion.chain(node, signal, Affine(1.0 / factor), suffix=".scale")
+    after = 1.0 if second else 1.0 / factor
+    if rounding in ("floor", "ceil"):
+        shift = (factor - 1) / 2 * (-1 if rounding == "floor" else 1)
+        if shift:
+            signal = conversion.chain(node, signal, Affine(1.0, shift * scale), suffix=".shift")
+        signal = conversion.chain(node, signal, Quantise(scale * factor, low, high))
+    else:  # halves must be seen as such: in whole numbers, made by neurons of their own
+        signal = conversion.chain(node, signal, Affine(1.0 / scale), suffix=".codes")
+        signal = conversion.chain(node, signal, Quantise(1.0, -(2**31), 2**31 - 1), suffix=".whole")
+        signal = conversion.chain(node, signal, Quantise(factor, low, high, rounding))
+        after *= scale
+    if after != 1:
+        signal = conversion.chain(node, signal, Affine(after), suffix=".scale")
     conversion.give(node, signal)
 
 
