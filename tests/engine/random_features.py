@@ -126,14 +126,20 @@ class _Enricher:
         self.layers.append(Layer(f"vector{len(self.layers)}", Identity(), (weights["weight"].shape[0], 1, 1), (edge,)))
         return len(self.layers) - 1
 
+    def delay(self, source: int) -> int:
+        """Now and then, take what a layer sent a step before."""
+        return int(not self.layers[source].is_input and self.chance(0.2))
+
     def broadcast(self, channels: int, first: int, source: int) -> Edge:
-        inputs = self.layers[source].shape[0]
+        inputs, delay = self.layers[source].shape[0], self.delay(source)
         if inputs <= channels and self.chance(0.4):
             offset = self.between(0, channels - inputs)
-            return Edge("spread", source, "add", None, target_offset=offset, broadcast=True, first_sum=first)
+            return Edge(
+                "spread", source, "add", None, delay=delay, target_offset=offset, broadcast=True, first_sum=first
+            )
         groups = 2 if inputs % 2 == channels % 2 == 0 and self.chance(0.4) else 1
         weights = self.weights(channels, inputs // groups, 1, 1)
-        return Edge("spread", source, "conv", **weights, groups=groups, broadcast=True, first_sum=first)
+        return Edge("spread", source, "conv", **weights, groups=groups, delay=delay, broadcast=True, first_sum=first)
 
     def add_product(self) -> None:
         """Scale a map, or set its thresholds, by one or two vectors."""
@@ -161,7 +167,8 @@ class _Enricher:
         channels = inputs + self.between(0, 2)
         padding = upsample[0] - 1, upsample[1] - 1
         offset = self.between(0, channels - inputs)
-        edge = Edge("nearest", source, "add", None, target_offset=offset, upsample=upsample, padding=padding)
+        geometry = {"upsample": upsample, "padding": padding, "delay": self.delay(source)}
+        edge = Edge("nearest", source, "add", None, target_offset=offset, **geometry)
         fitting = [index for index, layer in enumerate(self.layers) if layer.out_shape[1:] == (rows, columns)]
         lateral = [self.same_size(self.one_of(fitting), channels)] if fitting and self.chance(0.7) else []
         self.append((channels, rows, columns), [edge, *lateral])
@@ -187,6 +194,7 @@ class _Enricher:
             dilation=dilation,
             groups=groups,
             pool=(pool, pool),
+            delay=self.delay(source),
             upsample=upsample,
         )
         self.append((channels, *out), [edge])

@@ -97,6 +97,7 @@ def _feeds_back(plan: Plan, layer: int) -> bool:
 def inlet_records(plan: Plan, mask_at: list[tuple[int, int]]) -> NDArray[np.void]:
     """Return the records of the inlets."""
     table = np.zeros(len(plan.inlets), dtype=records.INLET)
+    first_feed = 0  # feeds are numbered inlet by inlet; some inlets have none
     for number, inlet in enumerate(plan.inlets):
         edge, part = inlet.link, plan.mapping.parts[inlet.part]
         plan_part, costs = plan.parts[inlet.part], plan.costs.edges[inlet.edge]
@@ -149,9 +150,10 @@ def inlet_records(plan: Plan, mask_at: list[tuple[int, int]]) -> NDArray[np.void
             pool_x=edge.pool[1],
             upsample_y=edge.upsample[0],
             upsample_x=edge.upsample[1],
-            feed_first=inlet.feeds[0] if inlet.feeds else 0,
+            feed_first=first_feed,
             n_feeds=len(inlet.feeds),
         )
+        first_feed += len(inlet.feeds)
     return table
 
 
