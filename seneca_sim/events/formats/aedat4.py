@@ -7,6 +7,7 @@ are sorted.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,16 +55,22 @@ def _decoder(path: Path) -> Any:
         raise FileFormatError(
             f"{path.name}: AEDAT 4 is read by the package aedat; install it: pip install 'seneca-sim[aedat4]'"
         ) from None
-    try:
+    with _reading(path):
         return aedat.Decoder(str(path))
-    except (OSError, RuntimeError, ValueError) as error:
-        raise FileFormatError(_damage(path, error)) from None
 
 
-def _damage(path: Path, error: Exception) -> str:
-    """Say that a file is damaged, in the words of the package."""
-    reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
-    return f"{path.name}: the recording is damaged or truncated ({reason}); copy or export it again"
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn a failure of the package, which may be a panic of its compiled code, into a `FileFormatError`."""
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, (OSError, RuntimeError, ValueError)) and type(error).__name__ != "PanicException":
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
+        raise FileFormatError(
+            f"{path.name}: the recording is damaged or truncated ({reason}); copy or export it again"
+        ) from None
 
 
 def _decode(path: Path, number: int, max_events: int) -> Iterator[Columns]:
@@ -72,10 +79,8 @@ def _decode(path: Path, number: int, max_events: int) -> Iterator[Columns]:
     held = 0
     packets = iter(_decoder(path))
     while True:
-        try:
+        with _reading(path):
             packet = next(packets, None)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise FileFormatError(_damage(path, error)) from None
         events = None if packet is None or packet["stream_id"] != number else packet["events"]
         if waiting and (packet is None or (events is not None and held + len(events) > max_events)):
             yield _columns(np.concatenate(waiting))
