@@ -2,16 +2,19 @@
 
 ::
 
-    /                     format = "seneca_sim/1", name, task, dt_us (left out where no neuron depends on it)
+    /                     format = "seneca_sim/1", name, task, dt_us (left out where no neuron depends on it), weights (left out
+                          where they are the network's own: given)
     /input_contract       representation, slice_us, swap_xy, flip_polarity; others where they are not the default
     /default_precision    weight, state, event
     /assumptions          0, 1, ...: sentences about what the file's maker assumed
-    /nodes/000000 ...     one group per node, in order: name, type, its fields; is_head; precision_weight, _state, _event
+    /nodes/000000 ...     one group per node, in order: name, type, its fields; is_head; precision_weight, _state, _event;
+                          reset_every, reset_first; same_as: the number of an earlier node that this one is again (no fields)
     /links                integers (n, 4): number of the source node, of the target node, port, delay
 
 Everything is an attribute except `/links` and the fields of nodes that are arrays (weight, bias, scale, mask, threshold, ...),
 which are datasets. Types and fields are the dataclasses of `graph.nodes` and `graph.neurons`; a field that is left out
-has its default. Quantisation is in the arrays: an integer weight stands for ``scale * weight``. Numbers keep their type.
+has its default. Quantisation is in the arrays: an integer weight stands for ``scale * weight``. Numbers keep their type. Of an
+array whose numbers are all one (a placeholder for weights that are not public) that one is stored, and shape_weight etc. beside.
 The same graph gives the same bytes.
 """
 
@@ -19,19 +22,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 
 from seneca_sim.errors import FileFormatError, GraphError
 from seneca_sim.graph.checks import check_node
 from seneca_sim.graph.contract import contract_problems
-from seneca_sim.graph.graph import Graph, node_order
+from seneca_sim.graph.graph import Graph, Weights, node_order
 from seneca_sim.graph.hdf5 import SafeGroup, open_hdf5
 from seneca_sim.graph.network import InputContract, Precision
-from seneca_sim.graph.nodes import NODE_TYPES, Node
+from seneca_sim.graph.nodes import NODE_TYPES, Array, Node
+from seneca_sim.graph.placeholders import is_placeholder, values_of
 from seneca_sim.graph.records import build_record, plain, read_links
 from seneca_sim.whole_file import write_whole
 
@@ -40,6 +45,10 @@ __all__ = ["FORMAT", "graph_bytes", "load_graph", "save_graph"]
 FORMAT = "seneca_sim/1"
 Value = TypeVar("Value")
 _PRECISION = ("weight", "state", "event")
+_OWN = ("name", "type", "is_head", "reset_every", "reset_first", "same_as")
+"""Attributes of a node's group that are not fields of the node."""
+_MOST_VALUES = 1 << 28
+"""Largest number of values that a placeholder stands for."""
 
 
 def save_graph(graph: Graph, path: str | Path) -> None:
@@ -57,12 +66,16 @@ def graph_bytes(graph: Graph) -> bytes:
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver=("earliest", "v110"), track_order=False) as file:
         _set(file, {"format": FORMAT, "name": graph.name, "task": graph.task, "dt_us": graph.dt_us})
+        _set(file, {} if graph.weights == "given" else {"weights": graph.weights})
         _set(file.create_group("input_contract"), _contract(graph.input_contract))
         _set(file.create_group("default_precision"), plain(graph.default_precision))
         _set(file.create_group("assumptions"), {str(index): text for index, text in enumerate(graph.assumptions)})
         nodes = file.create_group("nodes")
-        for index, name in enumerate(graph.nodes):
-            _write_node(nodes.create_group(f"{index:06d}"), graph, name)
+        first: dict[int, int] = {}
+        for index, (name, node) in enumerate(graph.nodes.items()):
+            _write_node(nodes.create_group(f"{index:06d}"), graph, name, first.get(id(node)))
+            if any(isinstance(value, np.ndarray) for value in plain(node).values()):
+                first.setdefault(id(node), index)
         number = {name: index for index, name in enumerate(graph.nodes)}
         links = [(number[link.source], number[link.target], link.port, link.delay) for link in graph.links]
         file.create_dataset("links", data=np.array(links, np.int32).reshape(-1, 4), track_times=False)
@@ -76,18 +89,28 @@ def _contract(contract: InputContract) -> dict[str, Any]:
     return {name: value for name, value in plain(contract).items() if name in first or value != default[name]}
 
 
-def _write_node(group: Any, graph: Graph, name: str) -> None:
-    """Write one node: scalars as attributes, arrays as datasets."""
+def _write_node(group: Any, graph: Graph, name: str, same_as: int | None) -> None:
+    """Write one node: scalars as attributes, arrays as datasets; of a node that was written before its number."""
     node = graph.nodes[name]
-    values = plain(node)
-    for field, value in values.items():
-        if isinstance(value, np.ndarray):
-            group.create_dataset(field, data=value.astype(value.dtype.newbyteorder("<")), track_times=False)
-    precision = graph.precision.get(name)
-    extra = {f"precision_{role}": getattr(precision, role) for role in _PRECISION} if precision else {}
-    scalars = {field: value for field, value in values.items() if not isinstance(value, np.ndarray)}
-    heads = {"is_head": 1} if name in graph.heads else {}
-    _set(group, {"name": name, "type": type(node).__name__, **scalars, **extra, **heads})
+    extra: dict[str, Any] = {"name": name, "type": type(node).__name__}
+    if same_as is None:
+        for field, value in plain(node).items():
+            if not isinstance(value, np.ndarray):
+                extra[field] = value
+                continue
+            stored = values_of(value)
+            group.create_dataset(field, data=stored.astype(value.dtype.newbyteorder("<")), track_times=False)
+            if is_placeholder(value):
+                extra[f"shape_{field}"] = value.shape
+    else:
+        extra["same_as"] = same_as
+    if name in graph.precision:
+        extra |= {f"precision_{role}": getattr(graph.precision[name], role) for role in _PRECISION}
+    if name in graph.heads:
+        extra["is_head"] = 1
+    if name in graph.resets:
+        extra["reset_every"], extra["reset_first"] = graph.resets[name]
+    _set(group, extra)
 
 
 def _set(group: Any, values: Mapping[str, Any]) -> None:
@@ -126,11 +149,12 @@ def _read_graph(root: SafeGroup) -> Graph:
         )
     nodes: dict[str, Node] = {}
     precision: dict[str, Precision] = {}
+    resets: dict[str, tuple[int, int]] = {}
     heads = set()
     groups = root.child("nodes")
     for key in sorted(groups.names()):
         group = groups.child(key)
-        name, node = _read_node(group)
+        name, node = _read_node(group, list(nodes.values()))
         if name in nodes:
             raise FileFormatError(f"{group.where}: there is a node {name!r} already; names must differ")
         nodes[name] = node
@@ -140,6 +164,8 @@ def _read_graph(root: SafeGroup) -> Graph:
             precision[name] = build_record(group.where, Precision, roles)
         if values.get("is_head"):
             heads.add(name)
+        if "reset_every" in values:
+            resets[name] = (_count(group, values, "reset_every", 1), _count(group, values, "reset_first", 0))
     notes = root.child("assumptions").attributes()
     contract = build_record(f"{root.path}: /input_contract", InputContract, root.child("input_contract").attributes())
     for name, problem in contract_problems(contract):
@@ -155,6 +181,8 @@ def _read_graph(root: SafeGroup) -> Graph:
         _task(root, head.get("task")),
         contract,
         tuple(str(notes[key]) for key in sorted(notes, key=lambda key: (len(key), key))),
+        _weights(root, head.get("weights", "given")),
+        MappingProxyType(resets),
     )
 
 
@@ -180,18 +208,50 @@ def _task(root: SafeGroup, task: object) -> Literal["classification", "other"]:
     return task
 
 
-def _read_node(group: SafeGroup) -> tuple[str, Node]:
-    """Return the name of a node, and the node."""
+def _weights(root: SafeGroup, weights: object) -> Weights:
+    if weights not in get_args(Weights):
+        raise FileFormatError(f"{root.path}: weights is {weights!r}, expected one of {', '.join(get_args(Weights))}")
+    return weights  # type: ignore[return-value]
+
+
+def _count(group: SafeGroup, values: Mapping[str, Any], name: str, least: int) -> int:
+    """Return an attribute that must be a whole number."""
+    value = values.get(name, 0)
+    if not isinstance(value, int) or value < least:
+        raise FileFormatError(f"{group.where}: {name} is {value!r}, expected a whole number of at least {least}")
+    return value
+
+
+def _read_node(group: SafeGroup, before: list[Node]) -> tuple[str, Node]:
+    """Return the name of a node, and the node, which may be one of those before."""
     values: dict[str, Any] = group.attributes()
     name, kind = _text(group, values, "name"), _text(group, values, "type")
     if kind not in NODE_TYPES:
         raise FileFormatError(
             f"{group.where}: {name}: there is no node type {kind!r}; known are {', '.join(NODE_TYPES)}"
         )
-    own = {
-        key: value
-        for key, value in values.items()
-        if key not in ("name", "type", "is_head") and not key.startswith("precision_")
-    }
-    own |= {key: group.array(key) for key in group.names()}
+    if "same_as" in values:
+        number = _count(group, values, "same_as", 0)
+        if number >= len(before) or type(before[number]) is not NODE_TYPES[kind]:
+            raise FileFormatError(
+                f"{group.where}: {name}: same_as is {number}, expected the number of an earlier {kind}; copy or export it again"
+            )
+        return name, before[number]
+    own = {key: value for key, value in values.items() if key not in _OWN}
+    own = {key: value for key, value in own.items() if not key.startswith(("precision_", "shape_"))}
+    own |= {key: _array(group, values, key) for key in group.names()}
     return name, build_record(f"{group.where}: {name}", NODE_TYPES[kind], own)
+
+
+def _array(group: SafeGroup, values: Mapping[str, Any], field: str) -> Array:
+    """Return a stored array, or the placeholder that it stands for."""
+    array = group.array(field)
+    shape = values.get(f"shape_{field}")
+    if shape is None:
+        return array
+    if not isinstance(shape, tuple) or array.size != 1 or min(shape) < 1 or prod(shape) > _MOST_VALUES:
+        raise FileFormatError(
+            f"{group.where}: shape_{field} is {shape!r} of an array of {array.shape}, expected the shape of a placeholder, at most "
+            f"{_MOST_VALUES} values"
+        )
+    return np.broadcast_to(array.reshape(()), shape)

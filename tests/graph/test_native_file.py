@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import h5py
 import numpy as np
@@ -12,21 +13,32 @@ from hypothesis import strategies as st
 
 from seneca_sim.errors import FileFormatError, GraphError
 from seneca_sim.graph import (
+    BatchNorm2d,
     Conv2d,
+    ConvGru,
     CubaLif,
+    Delay,
+    DetectionOutput,
+    Graph,
     GraphBuilder,
     Input,
     InputContract,
     Lif,
     Output,
     Precision,
+    Quantise,
     Relu,
     SigmaDelta,
+    SqueezeExcite,
+    Upsample,
     load_graph,
+    placeholder,
     save_graph,
 )
 from seneca_sim.graph.native_file import graph_bytes
 from seneca_sim.graph.nodes import NODE_TYPES
+from seneca_sim.graph.placeholders import is_placeholder
+from seneca_sim.graph.table import graph_parameters
 from tests.graph.graphs import random_graph
 
 
@@ -72,6 +84,119 @@ def rich_graph():
     build.add("cuba", CubaLif(0.5, 0.25), "lif", head=True).add("delta", SigmaDelta(0.5, "deadband", "identity"))
     build.add("çlass", Output())
     return dataclasses.replace(build.link("back", "lif", delay=1).graph(), assumptions=("first", "second"))
+
+
+def absent_graph():
+    """A published network in small: placeholders, a shared head, several outputs, resets."""
+    build = GraphBuilder("absent", weights="absent", assumptions=("not public",)).add("in", Input((4, 8, 8)))
+    ones = np.broadcast_to(np.float32(1), 4)
+    build.add("norm", BatchNorm2d(placeholder(4), ones, ones, placeholder(4))).add(
+        "lif", Lif(0.5), reset_every=3, reset_first=1
+    )
+    build.add(
+        "gru", ConvGru(placeholder(12, 4, 3, 3), placeholder(12, 4, 3, 3), placeholder(16), threshold=0.5, reset="zero")
+    )
+    build.add("up", Upsample(2, (15, 16))).add("delay", Delay(2.0)).add("quantise", Quantise(0.5, -8.0, 7.0, "floor"))
+    build.add("gated", SqueezeExcite(placeholder(2, 4), placeholder(4, 2), gate="hard_sigmoid"), "quantise", "delay")
+    head, boxes = (
+        Conv2d(placeholder(14, 4, 1, 1)),
+        DetectionOutput("yolo", 2, np.array([[10.0, 13.0], [16.0, 30.0]]), 4),
+    )
+    build.add("near", head, "gated", head=True).add("out", boxes).add("far", head, "gru", head=True)
+    return build.add("out2", boxes).graph()
+
+
+def test_placeholders_take_no_room_and_shared_nodes_stay_shared(tmp_path):
+    graph = absent_graph()
+    save_graph(graph, tmp_path / "net.h5")
+    again = load_graph(tmp_path / "net.h5")
+    assert_equal(again, graph)
+    assert is_placeholder(again.nodes["gru"].weight_x)
+    assert again.nodes["near"] is again.nodes["far"]
+    assert graph_parameters(again) == graph_parameters(graph)
+    assert graph_bytes(again) == (tmp_path / "net.h5").read_bytes()
+    large = dataclasses.replace(
+        graph, nodes={**graph.nodes, "near": Conv2d(placeholder(14, 4, 999, 999)), "far": graph.nodes["far"]}
+    )
+    assert abs(len(graph_bytes(large)) - len(graph_bytes(graph))) < 4000
+
+
+def example(kind):
+    """Return a node of a type, with values of its own in as many fields as a word or number can fill."""
+    values = {}
+    for name, hint in get_type_hints(kind).items():
+        options = [hint, *get_args(hint)]
+        if get_origin(hint) is Literal:
+            values[name] = get_args(hint)[-1]
+        elif np.ndarray in map(get_origin, options) or name == "thresholds":
+            values[name] = np.arange(4.0).reshape(1, 4) > 1 if name == "mask" else np.arange(4.0).reshape(1, 4)
+        elif hint is bool:
+            values[name] = True
+        elif float in options:
+            values[name] = 0.25
+        elif int in options and get_origin(hint) is not tuple:
+            values[name] = 3
+        else:
+            values[name] = (2, 3)
+    return kind(**values)
+
+
+@pytest.mark.parametrize("kind", NODE_TYPES.values(), ids=NODE_TYPES)
+def test_every_node_type_survives(kind, tmp_path, monkeypatch):
+    # nodes and links need not make sense here, only be kept
+    for check in ("check_node", "node_order"):
+        monkeypatch.setattr(f"seneca_sim.graph.native_file.{check}", lambda *_: None)
+    graph = Graph("all", {"node": example(kind)}, ())
+    save_graph(graph, tmp_path / "net.h5")
+    assert_equal(load_graph(tmp_path / "net.h5").nodes["node"], graph.nodes["node"])
+
+
+def change(path, node, **attributes):
+    with h5py.File(path, "r+") as file:
+        group = file["nodes"][f"{node:06d}"] if node is not None else file
+        for name, value in attributes.items():
+            group.attrs[name] = value
+
+
+PLACEHOLDER = "expected the shape of a placeholder, at most 268435456 values"
+EARLIER = ", expected the number of an earlier Conv2d; copy or export it again"
+
+
+@pytest.mark.parametrize(
+    ("node", "attributes", "text"),
+    [
+        (
+            3,
+            {"shape_weight_x": [0, 4, 3, 3]},
+            "/nodes/000003: shape_weight_x is (0, 4, 3, 3) of an array of (1, 1, 1, 1), " + PLACEHOLDER,
+        ),
+        (
+            3,
+            {"shape_weight_x": [1 << 20] * 4},
+            f"/nodes/000003: shape_weight_x is {(1 << 20,) * 4} of an array of (1, 1, 1, 1), " + PLACEHOLDER,
+        ),
+        (
+            10,
+            {"same_as": 0},
+            "/nodes/000010: far: same_as is 0" + EARLIER,
+        ),
+        (
+            10,
+            {"same_as": 99},
+            "/nodes/000010: far: same_as is 99" + EARLIER,
+        ),
+        (2, {"reset_every": 0}, "/nodes/000002: reset_every is 0, expected a whole number of at least 1"),
+        (2, {"reset_first": -1}, "/nodes/000002: reset_first is -1, expected a whole number of at least 0"),
+        (None, {"weights": np.bytes_(b"lost")}, "weights is 'lost', expected one of given, random, absent"),
+    ],
+)
+def test_changed_placeholders_shares_and_resets_are_refused(node, attributes, text, tmp_path):
+    path = tmp_path / "net.h5"
+    save_graph(absent_graph(), path)
+    change(path, node, **attributes)
+    with pytest.raises(FileFormatError) as caught:
+        load_graph(path)
+    assert str(caught.value) == f"{path}: {text}"
 
 
 def test_every_part_of_a_graph_survives(tmp_path):

@@ -156,9 +156,11 @@ CASES = [
         "type",
         node(LIF, "type", "Lstm"),
         (
-            "broken.h5: /nodes/000002: lif: there is no node type 'Lstm'; known are Input, Output, Conv2d, "
-            "Dense, SumPool2d, AvgPool2d, MaxPool2d, Flatten, Add, Concat, BatchNorm2d, Affine, Identity, Relu, "
-            "ThresholdRelu, If, Lif, Li, CubaLif, SigmaDelta"
+            "broken.h5: /nodes/000002: lif: there is no node type 'Lstm'; known are Input, Output, DetectionOutput, Conv2d, "
+            "ConvTranspose2d, Dense, SumPool2d, AvgPool2d, MaxPool2d, GlobalAvgPool2d, Upsample, Flatten, Add, Concat, "
+            "BatchNorm2d, Affine, SqueezeExcite, ContextAware, ConvGru, ConvMgu, ConvMinimalRnn, ConvLstm, Identity, Relu, "
+            "ThresholdRelu, If, Lif, Li, CubaLif, SigmaDelta, Activation, Clip, Quantise, MultiThreshold, Delay, GruCell, MguCell, "
+            "MinimalCell, LstmCell, Product, ContextThreshold"
         ),
     ),
     ("type number", node(LIF, "type", 5), "broken.h5: /nodes/000002: the attribute 'type' is 5, expected a text"),
@@ -220,7 +222,11 @@ CASES = [
         node(LIF, "max_spikes", 1 << 40),
         "net: lif: max_spikes is 1099511627776, expected 1 to 2147483647",
     ),
-    ("reset", node(LIF, "reset", "zero"), "broken.h5: /nodes/000002: lif: reset is 'zero', expected value, subtract"),
+    (
+        "reset",
+        node(LIF, "reset", "zero"),
+        "broken.h5: /nodes/000002: lif: reset is 'zero', expected value, subtract, subtract_late",
+    ),
     (
         "precision",
         attribute("default_precision", "weight", "int3"),
