@@ -25,6 +25,8 @@ __all__ = ["open_source"]
 
 COLUMNS = ("t", "x", "y", "p")
 LIMIT = 1 << 63
+EXACT = 1 << 53
+"""Largest whole number up to which every one is a float."""
 SMALL = 1 << 20
 """Files up to this size [bytes] are read line by line: sooner than pandas is there."""
 
@@ -166,7 +168,7 @@ def _rows(path: Path, file: IO[bytes], header: _Header) -> Iterator[list[int]]:
             continue
         fields = text.split(",")
         try:
-            row = [int(field) for field in fields]
+            row = [_integer(field) for field in fields]
         except ValueError:
             row = [LIMIT]
         if max(row) >= LIMIT or min(row) < -LIMIT:
@@ -178,3 +180,14 @@ def _rows(path: Path, file: IO[bytes], header: _Header) -> Iterator[list[int]]:
                 f"{path.name}: line {number}: expected {len(header.names)} columns, got {len(row)}; is the file truncated?"
             )
         yield row
+
+
+def _integer(field: str) -> int:
+    """Return a whole number, which may be written as a fraction (``8.0``, ``7e3``), as pandas reads it."""
+    try:
+        return int(field)
+    except ValueError:
+        number = float(field)
+        if not number.is_integer() or abs(number) > EXACT:
+            raise
+        return int(number)
