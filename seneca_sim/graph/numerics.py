@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from seneca_sim.errors import GraphError, RequestError
 from seneca_sim.graph.network import Edge, InputContract, Layer, Network, NumberType, Precision
-from seneca_sim.graph.neurons import CubaLif, If, Lif, Neuron
+from seneca_sim.graph.neurons import Activation, ContextThreshold, CubaLif, If, Lif, Neuron, Product, is_cell
+from seneca_sim.graph.placeholders import is_placeholder, values_of
 
 __all__ = ["check_weights", "event_type", "infer_precision", "override_numerics"]
 
@@ -36,7 +37,7 @@ def infer_precision(
     arrays = list(weights)
     weight = default.weight
     if arrays and weight not in _INTEGER_BITS and all(array.dtype.kind == "i" for array in arrays):
-        largest = max(int(np.abs(array.astype(np.int64)).max()) for array in arrays)
+        largest = max(int(np.abs(values_of(array).astype(np.int64)).max()) for array in arrays)
         narrow = all(array.dtype == np.int8 for array in arrays)
         weight = "int8" if narrow else "int16" if largest < 2**15 else "int32"
     return replace(default, weight=weight, event=event_type(neuron, contract, default.event))
@@ -57,6 +58,7 @@ def check_weights(where: str, layer: Layer) -> None:
             f"{where}: {type(neuron).__name__} sends values, its events cannot be binary; set max_spikes to 1, or "
             "an event type that holds values"
         )
+    _check_floats(where, layer)
     if kind not in _INTEGER_BITS:
         return
     top = 2 ** (_INTEGER_BITS[kind] - 1)
@@ -67,10 +69,24 @@ def check_weights(where: str, layer: Layer) -> None:
             raise GraphError(
                 f"{where}: {edge.name} holds float weights, the layer states {kind}; quantise with numerics={kind!r}"
             )
-        low, high = int(edge.weight.min()), int(edge.weight.max())
+        values = values_of(edge.weight)
+        low, high = int(values.min()), int(values.max())
         if low < -top or high >= top:
             raise GraphError(
                 f"{where}: the weights of {edge.name} reach from {low} to {high}, which {kind} cannot hold; use a wider type"
+            )
+
+
+def _check_floats(where: str, layer: Layer) -> None:
+    """Refuse integers for neurons whose equations hold fractions: gates, functions, products."""
+    neuron = layer.neuron
+    if not (is_cell(neuron) or isinstance(neuron, Activation | Product | ContextThreshold)):
+        return
+    for role, kind in (("states", layer.precision.state), ("events", layer.precision.event)):
+        if kind in _INTEGER_BITS:
+            raise GraphError(
+                f"{where}: {type(neuron).__name__} computes with fractions, its {role} cannot be {kind}; use bf16 or fp32 for "
+                "them, such as numerics='int8/bf16'"
             )
 
 
@@ -115,6 +131,8 @@ def _convert(edge: Edge, kind: NumberType) -> Edge:
     if edge.weight is None:
         return edge
     weight: NDArray[Any] = edge.weight
+    if is_placeholder(weight):
+        return replace(edge, weight=np.broadcast_to(_stored(kind)(0), weight.shape))
     if (weight.dtype.kind == "i") == (kind in _INTEGER_BITS) and _holds(kind, weight):
         return edge
     if kind not in _INTEGER_BITS:
@@ -124,9 +142,15 @@ def _convert(edge: Edge, kind: NumberType) -> Edge:
     largest = np.abs(weight.astype(np.float64)).reshape(len(weight), -1).max(axis=1)
     factor = np.where(largest > 0, largest / top, 1.0)
     values = np.rint(weight / factor.reshape(-1, 1, 1, 1)).clip(-top, top)
-    stored = np.int8 if top <= 127 else np.int32
     scale = factor if edge.scale is None else factor * edge.scale
-    return replace(edge, weight=values.astype(stored), scale=scale.astype(np.float32))
+    return replace(edge, weight=values.astype(_stored(kind)), scale=scale.astype(np.float32))
+
+
+def _stored(kind: str) -> type[np.int8] | type[np.int32] | type[np.float32]:
+    """Return the type in which an edge stores weights of a number type."""
+    if kind not in _INTEGER_BITS:
+        return np.float32
+    return np.int8 if _INTEGER_BITS[kind] <= 8 else np.int32
 
 
 def _holds(kind: str, weight: NDArray[Any]) -> bool:

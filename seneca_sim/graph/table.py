@@ -180,11 +180,11 @@ def _states(layer: Layer) -> int:
 
 
 def _is_pooling(edge: Edge) -> bool:
-    """Return whether an edge only hands on the folded pooling in front of it: integer ones, a channel each (a mean's edge)."""
+    """Return whether an edge only hands on the folded pooling in front of it: one weight for all (a mean's edge)."""
     weight = edge.weight
-    if weight is None or edge.pool == (1, 1) or not 1 < edge.groups == len(weight) or weight.dtype != np.int8:
+    if weight is None or edge.pool == (1, 1) or not edge.groups == len(weight) > 1 or is_placeholder(weight):
         return False
-    return bool(weight[0].size == 1 and np.all(weight == 1))
+    return bool(weight[0].size == 1 and np.all(weight == weight.flat[0]))
 
 
 def dense_macs(edge: Edge, layer: Layer, source: Layer) -> int:

@@ -4,8 +4,25 @@ import numpy as np
 import pytest
 
 from seneca_sim.errors import GraphError
-from seneca_sim.graph import Conv2d, Dense, GraphBuilder, If, Input, InputContract, Output, Precision, Relu, lower
+from seneca_sim.graph import (
+    Activation,
+    Conv2d,
+    ConvGru,
+    Dense,
+    GraphBuilder,
+    If,
+    Input,
+    InputContract,
+    Output,
+    Precision,
+    Relu,
+    SqueezeExcite,
+    lower,
+    placeholder,
+)
 from seneca_sim.graph.numerics import override_numerics
+from seneca_sim.graph.placeholders import is_placeholder
+from seneca_sim.graph.table import network_totals
 
 
 def network(*nodes, precision=None, contract=None):
@@ -121,3 +138,44 @@ def test_dense_weights_are_quantised_like_convolutions():
 )
 def test_weight_type_follows_from_the_array(kind, value, expected):
     assert network(Conv2d(np.full((2, 2, 1, 1), value, kind)), Relu()).layers[1].precision.weight == expected
+
+
+def test_each_gate_is_quantised_by_itself():
+    weight_x = np.concatenate([np.full((2, 2, 1, 1), value) for value in (1.0, 2.0, 4.0)])
+    weight_y = np.zeros((6, 2, 1, 1))
+    gates = override_numerics(network(ConvGru(weight_x, weight_y, padding=0)), "int8").layers[1]
+    assert gates.precision == Precision("int8", "bf16", "bf16")
+    np.testing.assert_array_equal(gates.edges[0].weight, np.full((6, 2, 1, 1), 127))
+    np.testing.assert_allclose(gates.edges[0].scale * 127, [1, 1, 2, 2, 4, 4], rtol=1e-6)
+
+
+def test_placeholders_stay_placeholders_in_any_type():
+    block = SqueezeExcite(placeholder(2, 4), placeholder(4, 2))
+    build = (
+        GraphBuilder("net", weights="absent")
+        .add("input", Input((2, 8, 8)))
+        .add("conv", Conv2d(placeholder(4, 2, 3, 3)))
+    )
+    plain = lower(build.add("relu", Relu()).add("block", block).add("output", Output()).graph())
+    for numerics, kind in (("int8", np.int8), ("int16/bf16", np.int32), ("bf16", np.float32)):
+        changed = override_numerics(plain, numerics)
+        weight = changed.layers[1].edges[0].weight
+        assert weight.dtype == kind
+        assert is_placeholder(weight)
+        assert network_totals(changed).dense_macs == network_totals(plain).dense_macs == 36 * 72 + 16
+    assert changed.weights == "absent"
+
+
+@pytest.mark.parametrize(
+    ("precision", "text"),
+    [
+        (Precision("int8", "int16", "bf16"), "its states cannot be int16"),
+        (Precision("bf16", "fp32", "int8"), "its events cannot be int8"),
+    ],
+)
+def test_fractions_cannot_be_integers(precision, text):
+    with pytest.raises(GraphError) as caught:
+        network(Activation("tanh"), precision=precision)
+    assert str(caught.value) == (
+        f"net: n0: Activation computes with fractions, {text}; use bf16 or fp32 for them, such as numerics='int8/bf16'"
+    )
