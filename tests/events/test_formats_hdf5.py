@@ -133,13 +133,28 @@ def test_an_array_packed_by_a_filter_that_is_not_installed_is_refused_by_its_nam
             packing.set_chunk((10,))
             packing.set_filter(32001, h5py.h5z.FLAG_OPTIONAL, (2, 2, 8, 80))
             space = h5py.h5s.create_simple((10,))
-            h5py.h5d.create(file.require_group("events").id, name.encode(), h5py.h5t.STD_I64LE, space, packing)
+            group = file.require_group("events").id
+            stored = h5py.h5d.create(group, name.encode(), h5py.h5t.STD_I64LE, space, packing)
+            stored.write_direct_chunk((0,), b"packed")
     with pytest.raises(SenecaError) as error:
         open_recording(tmp_path / "a.h5")
     assert str(error.value) == (
         "a.h5: /events/t is packed by the HDF5 filter 32001 (Blosc), which is not installed; pip install 'seneca-sim[hdf5]', "
         "or repack the file with gzip"
     )
+
+
+@pytest.mark.parametrize(
+    ("storage", "stated"),
+    [({"chunks": (1 << 20,)}, "95367432 chunks, but holds 0"), ({}, "800000000000000 bytes, but holds 0")],
+)
+def test_events_that_are_stated_but_not_there_are_refused(tmp_path, storage, stated):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name in "txyp":
+            file.create_dataset(f"events/{name}", (10**14,), "i8", **storage)
+    with pytest.raises(SenecaError) as error:
+        open_recording(tmp_path / "a.h5")
+    assert str(error.value) == f"a.h5: /events/t states {stated}; the file is incomplete, export it again"
 
 
 def test_links_to_other_files_are_not_followed(tmp_path):

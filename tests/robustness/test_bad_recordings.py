@@ -1,6 +1,7 @@
 """Recordings that are broken, or of another sensor than the network's, are refused with one sentence."""
 
 import pickle
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +164,66 @@ CASES = [
         ),
     ),
     ("dat width 0", ".dat", dat(0, 0, width=b"0"), "broken.dat: the sensor must be at least 1x1 pixels, not 0x20"),
+    (
+        "raw empty",
+        ".raw",
+        content(b""),
+        "broken.raw: byte 0: the file is empty; expected a RAW recording in EVT2 or EVT3",
+    ),
+    (
+        "raw of another kind",
+        ".raw",
+        content(b"\xff\xd8\xff\xe0" + bytes(50)),
+        "broken.raw: byte 0: there are no header lines (% evt 3.0); expected a RAW recording in EVT2 or EVT3",
+    ),
+    (
+        "raw of an unknown version",
+        ".raw",
+        content(b"% evt 2.1\n% geometry 20x20\n" + bytes(8)),
+        ("broken.raw: the encoding is EVT 2.1; EVT2 and EVT3 are read: convert the recording with Prophesee's tools"),
+    ),
+    (
+        "raw cut",
+        ".raw",
+        content(b"% evt 3.0\n% geometry 20x20\n" + bytes(7)),
+        (
+            "broken.raw: byte 33: the file ends inside word 3, after 1 of its 2 bytes; it is truncated, copy it "
+            "again or cut it to 33 bytes"
+        ),
+    ),
+    (
+        "raw off the sensor",
+        ".raw",
+        content(b"% evt 2.0\n% geometry 20x20\n" + struct.pack("<3I", 8 << 28, 1 << 28, 20 << 11)),
+        (
+            "broken.raw: event 1 (byte 35) at x = 20, y = 0 leaves the sensor of 20x20 pixels; the file is damaged "
+            "or its stated size is wrong"
+        ),
+    ),
+    (
+        "aedat cut",
+        ".aedat",
+        content(b"#!AER-DAT2.0\r\n# AEChip: x.DVS128\r\n" + bytes(9)),
+        "broken.aedat: byte 42: the file ends inside event 1, after 1 of its 8 bytes; it is truncated",
+    ),
+    (
+        "aedat of another version",
+        ".aedat",
+        content(b"#!AER-DAT1.0\r\n" + bytes(8)),
+        "broken.aedat: AEDAT 1.0 is not read; convert the recording to AEDAT 2.0 or 4.0",
+    ),
+    (
+        "aedat4 of another kind",
+        ".aedat4",
+        content(b"hello"),
+        ("broken.aedat4: byte 0: got b'hello'; expected an AEDAT 4 recording, which begins with #!AER-DAT4.0"),
+    ),
+    (
+        "es cut",
+        ".es",
+        content(b"Event Stream\2\0\0\1" + struct.pack("<2H", 20, 20) + b"\1\0"),
+        "broken.es: byte 20: the file ends inside an event, after 2 of its 5 bytes; it is truncated",
+    ),
     (
         "unknown suffix",
         ".xyz",

@@ -8,6 +8,7 @@ preprocessing (`data`, 2 x bins channels; `timestamps_us.npy` beside the file st
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,8 +73,23 @@ def _length(path: Path, group: SafeGroup, name: str) -> int:
         raise FileFormatError(
             f"{path.name}: {stored.name} must be a list of integers, not {stored.dtype} of shape {stored.shape}"
         )
-    _check_filters(path, stored)
+    _check_storage(path, stored)
     return int(stored.shape[0])
+
+
+def _check_storage(path: Path, stored: Any) -> None:
+    """Refuse an array that states more numbers than the file holds, or is packed by a filter that is not installed."""
+    if stored.shape is None or stored.chunks is None:
+        held, stated, what = stored.id.get_storage_size(), stored.size or 0, "bytes"
+        stated *= stored.dtype.itemsize
+    else:
+        pieces = (-(-length // chunk) for length, chunk in zip(stored.shape, stored.chunks, strict=True))
+        held, stated, what = stored.id.get_num_chunks(), math.prod(pieces), "chunks"
+    if held < stated:
+        raise FileFormatError(
+            f"{path.name}: {stored.name} states {stated} {what}, but holds {held}; the file is incomplete, export it again"
+        )
+    _check_filters(path, stored)
 
 
 def _check_filters(path: Path, stored: Any) -> None:
@@ -133,7 +149,7 @@ def _decode(path: Path, offset: int, max_events: int) -> Iterator[Columns]:
 def _frames(path: Path, root: SafeGroup) -> FrameRecording:
     """Return the recording of the array ``data``."""
     stored = root.stored("data")
-    _check_filters(path, stored)
+    _check_storage(path, stored)
 
     def pieces(max_frames: int) -> Iterator[NDArray[Any]]:
         with open_hdf5(path) as again:
