@@ -58,6 +58,10 @@ class Request:
     reset: ResetRule | None = None
     max_spikes: int | None = None
     numerics: str | None = None
+    size: str | tuple[int, int] | None = None
+    width: int | None = None
+    network_set: tuple[str, ...] = ()
+    weights: str | Path | None = None
     overflow: Overflow = "saturate"
     seed: int = 0
     warmup: int = 0
@@ -69,15 +73,16 @@ class Request:
         for name in _NAMES:
             if str(getattr(self, name)) == "":
                 raise RequestError(f"{name} is empty; give a name or a path, or leave it out")
-        for name in ("cores", "steps", "max_spikes"):
+        for name in ("cores", "steps", "max_spikes", "width"):
             _check_least(name, getattr(self, name), 1)
         if self.steps is not None and self.steps > LARGEST_STEPS:
             raise RequestError(f"steps must be at most {LARGEST_STEPS}, not {self.steps}; run the recording in pieces")
         for name in ("seed", "warmup"):
             _check_least(name, getattr(self, name), 0)
         _check_positive("dt_us", self.dt_us)
-        if isinstance(self.set, str):
-            raise RequestError(f"set must be a list of key=value texts, not the text {self.set!r}")
+        for name in ("set", "network_set"):
+            if isinstance(value := getattr(self, name), str):
+                raise RequestError(f"{name} must be a list of key=value texts, not the text {value!r}")
         if self.events is not None and self.activity is not None:
             raise RequestError(
                 "events and activity exclude each other: a network either runs on events or replays an activity"
@@ -85,6 +90,7 @@ class Request:
         if self.mapping is not None and self.cores is not None:
             raise RequestError("mapping and cores exclude each other: an explicit mapping says which cores it uses")
         self.slicing()
+        self.drawn_weights()
 
     @property
     def default_events(self) -> bool:
@@ -107,6 +113,22 @@ class Request:
         number, unit = int(match[1]), match[2]
         return (None, number) if unit == "events" else (number * (1000 if unit == "ms" else 1), None)
 
+    def drawn_weights(self) -> tuple[int, float | None] | None:
+        """Return seed and density (None: as the calibration has it) of weights that are to be drawn; None if they are not.
+
+        >>> Request(weights="random:7").drawn_weights(), Request(weights="random:7:0.1").drawn_weights()
+        ((7, None), (7, 0.1))
+        """
+        if not isinstance(self.weights, str) or not self.weights.startswith(_RANDOM):
+            return None
+        match = _DRAWN.fullmatch(self.weights)
+        density = None if match is None or match[2] is None else float(match[2])
+        if match is None or (density is not None and not 0 < density <= 1):
+            raise RequestError(
+                f"weights must be a file, or random:SEED or random:SEED:DENSITY with a density up to 1, not {self.weights!r}"
+            )
+        return int(match[1]), density
+
     def plain(self) -> dict[str, Any]:
         """Return the arguments that differ from their defaults as YAML types, in the order of the fields.
 
@@ -127,8 +149,8 @@ class Request:
                 raise RequestError(
                     f"{where}: {name} was a Python object, which a run file cannot hold; save it and give its path"
                 )
-        if "set" in values:
-            values["set"] = tuple(str(item) for item in values["set"])
+        for name in {"set", "network_set"} & values.keys():
+            values[name] = tuple(str(item) for item in values[name])
         if "slice" in values:
             values["slice"] = str(values["slice"])
         return cls(**values)
@@ -139,12 +161,14 @@ ARGUMENTS = tuple(field.name for field in fields(Request))
 _CHOICES = {"engine": Engine, "goal": Goal, "noc": Noc, "order": Order, "reset": ResetRule, "overflow": Overflow}
 _DEFAULTS = {field.name: field.default for field in fields(Request)}
 _SLICE = re.compile(r"(\d{1,15})\s*(us|ms|events|)", re.ASCII)
-_NAMES = ("network", "events", "activity", "chip", "mapping")
+_RANDOM = "random:"
+_DRAWN = re.compile(r"random:(\d{1,18})(?::(\d*\.?\d+(?:e-?\d+)?))?", re.ASCII)
+_NAMES = ("network", "events", "activity", "chip", "mapping", "weights")
 _OBJECT = "<object: "
 _PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(ARGUMENTS, str),
-    **dict.fromkeys(("cores", "steps", "max_spikes", "seed", "warmup"), int),
-    "set": list,
+    **dict.fromkeys(("cores", "steps", "max_spikes", "width", "seed", "warmup"), int),
+    **dict.fromkeys(("set", "network_set"), list),
     "dt_us": (int, float),
     "slice": (str, int),
 }
@@ -164,6 +188,8 @@ def _plain(value: object) -> Any:
             return value
         case Path():
             return str(value)
+        case (int(), int()):
+            return "x".join(map(str, value))
         case tuple() | list():
             return [str(item) for item in value]
         case _:

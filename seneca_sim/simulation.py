@@ -47,6 +47,10 @@ def simulate(
     reset: ResetRule | None = None,
     max_spikes: int | None = None,
     numerics: str | None = None,
+    size: str | tuple[int, int] | None = None,
+    width: int | None = None,
+    network_set: Sequence[str] = (),
+    weights: str | Path | None = None,
     overflow: Overflow = "saturate",
     seed: int = 0,
     warmup: int = 0,
@@ -72,6 +76,12 @@ def simulate(
         Number of time steps, and the input of one: a time such as ``1000us``, or a number such as ``500events``.
     dt_us, reset, max_spikes, numerics
         What network files may leave open: neuron time step, reset rule, spikes per step, number types.
+    size, width, network_set
+        Of a published network (``seneca-sim list models``): rows and columns such as ``240x304``, a factor for channels, other
+        options as ``key=value`` texts.
+    weights
+        File of weights for the network (.npz, safetensors, zipped PyTorch state_dict), or ``random:SEED`` or
+        ``random:SEED:DENSITY``: drawn, with thresholds calibrated on the input.
     overflow
         What integers do that leave the range of their type: ``saturate`` or ``wrap``.
     seed, warmup
@@ -85,7 +95,7 @@ def simulate(
     """
     choices = Request(
         network, events, activity, chip, tuple(set), mapping, goal, cores, engine, noc, order, steps, dt_us,
-        slice, reset, max_spikes, numerics, overflow, seed, warmup,
+        slice, reset, max_spikes, numerics, size, width, tuple(network_set), weights, overflow, seed, warmup,
     )  # fmt: skip
     return simulate_request(choices, progress)
 

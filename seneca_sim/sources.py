@@ -44,6 +44,9 @@ def sources_of(request: Request, beside: Path | None = None) -> Sources:
     paths: dict[str, Path] = {}
     files = []
     for argument, value in _named_inputs(request).items():
+        if argument == "network" and (text := _definition(request)) is not None:
+            files.append(InputFile(argument, value, hashlib.sha256(text.encode()).hexdigest()))
+            continue
         paths[argument] = _located(argument, value, beside)
         files.append(InputFile(argument, value, sha256_of(paths[argument])))
     if isinstance(request.chip, str | Path):
@@ -56,10 +59,36 @@ def sources_of(request: Request, beside: Path | None = None) -> Sources:
 
 def _named_inputs(request: Request) -> dict[str, str]:
     """Return the inputs that are names or paths, as the user wrote them; shipped networks see the shipped recording."""
-    shipped = isinstance(request.network, str) and not Path(request.network).exists()
+    shipped = isinstance(request.network, str) and not Path(request.network).exists() and not _is_published(request)
     events = DEFAULT_EVENTS if request.default_events and shipped else request.events
-    inputs = {"network": request.network, "events": events, "activity": request.activity, "mapping": request.mapping}
+    weights = None if request.drawn_weights() else request.weights
+    inputs = {
+        "network": request.network,
+        "weights": weights,
+        "events": events,
+        "activity": request.activity,
+        "mapping": request.mapping,
+    }
     return {argument: str(value) for argument, value in inputs.items() if isinstance(value, str | Path)}
+
+
+def _is_published(request: Request) -> bool:
+    """Return whether the network is defined by the package, without a file."""
+    from seneca_sim.graph import is_published
+
+    return isinstance(request.network, str) and is_published(request.network)
+
+
+def _definition(request: Request) -> str | None:
+    """Return the nodes, shapes and links of a published network with its options, as text; None for other networks."""
+    if not _is_published(request):
+        return None
+    from seneca_sim.graph.published import build_published, definition_text, published_options
+
+    name = str(request.network)
+    return definition_text(
+        build_published(name, published_options(name, request.size, request.width, request.network_set))
+    )
 
 
 def _located(argument: str, value: str, beside: Path | None) -> Path:
@@ -105,6 +134,10 @@ def _activity_file(name: str) -> Path:
     )
 
 
+def _weights_file(name: str) -> Path:
+    raise RequestError(f"weights: there is no file {name!r}; give the path of a file of weights, or random:SEED")
+
+
 def _mapping_file(name: str) -> Path:
     return _shipped("mappings", name, {path.stem: path for path in shipped_folder("mappings").glob("*.yaml")})
 
@@ -121,6 +154,7 @@ def _shipped(kind: str, name: str, known: dict[str, Path]) -> Path:
 
 _FINDERS: dict[str, Callable[[str], Path]] = {
     "network": _network_file,
+    "weights": _weights_file,
     "events": _recording_file,
     "activity": _activity_file,
     "mapping": _mapping_file,
@@ -142,19 +176,23 @@ def chip_of(request: Request, sources: Sources) -> Chip:
 
 
 def network_of(request: Request, sources: Sources) -> Network:
-    """Return the network of a request, with what its file leaves open set by the user."""
+    """Return the network of a request, with what its file leaves open set by the user; weights to be drawn are not yet."""
     options = {
         name: value
-        for name in ("dt_us", "reset", "max_spikes", "numerics")
-        if (value := getattr(request, name)) is not None
+        for name in ("dt_us", "reset", "max_spikes", "numerics", "size", "width", "network_set", "weights")
+        if (value := getattr(request, name)) not in (None, ())
     }
+    if request.drawn_weights():
+        del options["weights"]
     if not isinstance(request.network, str | Path):
         if options:
             raise RequestError(f"{', '.join(options)} apply to network files; the network was given as an object")
         return request.network
     from seneca_sim.graph import load_network
 
-    return load_network(sources.paths["network"], **options)
+    if "weights" in options:
+        options["weights"] = sources.paths["weights"]
+    return load_network(sources.paths.get("network", request.network), **options)
 
 
 def trace_of(request: Request, sources: Sources, network: Network, advance: Advance | None) -> Trace:

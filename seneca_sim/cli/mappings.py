@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from seneca_sim.cli.options import Chip, Cores, DtUs, Goal, MaxSpikes, Network, Numerics, Reset, Set
+from seneca_sim.cli.options import (
+    Chip,
+    Cores,
+    DtUs,
+    Goal,
+    MaxSpikes,
+    Network,
+    NetworkSet,
+    Numerics,
+    Reset,
+    Set,
+    Size,
+    Weights,
+    Width,
+)
 from seneca_sim.cli.progress import live_progress
 from seneca_sim.request import DEFAULT_NETWORK
 
@@ -35,6 +49,10 @@ def map_(
     reset: Reset = None,
     max_spikes: MaxSpikes = None,
     numerics: Numerics = None,
+    size: Size = None,
+    width: Width = None,
+    network_set: NetworkSet = None,
+    weights: Weights = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Mapping file to write.")] = Path("mapping.yaml"),
 ) -> None:
     """Map a network automatically and write the mapping as a file that can be edited and checked."""
@@ -42,9 +60,10 @@ def map_(
 
     choices = {"network": network, "chip": chip, "set": tuple(set_ or ()), "goal": goal, "cores": cores, "order": order}
     function = {"dt_us": dt_us, "reset": reset, "max_spikes": max_spikes, "numerics": numerics}
+    built = {"size": size, "width": width, "network_set": tuple(network_set or ()), "weights": weights}
     load = {"events": events, "activity": activity}
     with live_progress() as progress:
-        text = write_mapping({**choices, **function, **load}, output, progress)
+        text = write_mapping({**choices, **function, **built, **load}, output, progress)
     typer.echo(text)
 
 
@@ -57,8 +76,13 @@ def validate(
     set_: Set = None,
     order: Annotated[str | None, typer.Option("--order", help="Convolution: depth-first or conventional.")] = None,
     numerics: Numerics = None,
+    size: Size = None,
+    width: Width = None,
+    network_set: NetworkSet = None,
 ) -> None:
     """Check a mapping against network and chip: coverage, memory by kind, row buffers, routing tables."""
     from seneca_sim.simulation import check_mapping
 
-    typer.echo(check_mapping(mapping, network, chip=chip, set=tuple(set_ or ()), order=order, numerics=numerics))
+    built = {"size": size, "width": width, "network_set": tuple(network_set or ())}
+    chosen = {"chip": chip, "set": tuple(set_ or ()), "order": order, "numerics": numerics}
+    typer.echo(check_mapping(mapping, network, **chosen, **built))

@@ -15,11 +15,15 @@ __all__ = [
     "Json",
     "MaxSpikes",
     "Network",
+    "NetworkSet",
     "Numerics",
     "Output",
     "Overflow",
     "Reset",
     "Set",
+    "Size",
+    "Weights",
+    "Width",
 ]
 
 Network = Annotated[
@@ -48,6 +52,19 @@ MaxSpikes = Annotated[
 ]
 Numerics = Annotated[
     str | None, typer.Option("--numerics", help="Number types of weights and states instead of the network's own.")
+]
+Size = Annotated[
+    str | None, typer.Option("--size", help="Rows x columns of a published network's input, e.g. 240x304.")
+]
+Width = Annotated[int | None, typer.Option("--width", help="Factor for the channels of a masked sigma-delta network.")]
+NetworkSet = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--network-set", help="Other option of a published network, e.g. time_steps=5; repeatable.", metavar="KEY=VALUE"
+    ),
+]
+Weights = Annotated[
+    str | None, typer.Option("--weights", help="File of weights (.npz, safetensors, .pt), or random:SEED[:DENSITY].")
 ]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the result files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seneca_sim.cli.options import Set
+from seneca_sim.cli.options import DtUs, NetworkSet, Numerics, Set, Size, Width
 
 __all__ = ["add_commands"]
 
@@ -34,11 +34,21 @@ def list_(
 def show(
     name: Annotated[str, typer.Argument(help="Chip or network: a shipped name or a file.", metavar="NAME")],
     set_: Set = None,
+    dt_us: DtUs = None,
+    numerics: Numerics = None,
+    size: Size = None,
+    width: Width = None,
+    network_set: NetworkSet = None,
+    json: Annotated[bool, typer.Option("--json", help="Layers and totals of a network as JSON.")] = False,
+    draw: Annotated[
+        Path | None, typer.Option("--draw", help="Save a drawing of a network as .png, .svg or .pdf.")
+    ] = None,
 ) -> None:
     """Show every constant of a chip with its source, or the layers of a network."""
     from seneca_sim.report.catalogue import shown_text
 
-    typer.echo(shown_text(name, tuple(set_ or ())))
+    built = {"size": size, "width": width, "network_set": tuple(network_set or ())}
+    typer.echo(shown_text(name, tuple(set_ or ()), json, draw, dt_us=dt_us, numerics=numerics, **built))
 
 
 def explain(

@@ -15,11 +15,15 @@ from seneca_sim.cli.options import (
     Json,
     MaxSpikes,
     Network,
+    NetworkSet,
     Numerics,
     Output,
     Overflow,
     Reset,
     Set,
+    Size,
+    Weights,
+    Width,
 )
 from seneca_sim.cli.progress import live_progress
 from seneca_sim.request import DEFAULT_NETWORK
@@ -62,6 +66,10 @@ def run(
     reset: Reset = None,
     max_spikes: MaxSpikes = None,
     numerics: Numerics = None,
+    size: Size = None,
+    width: Width = None,
+    network_set: NetworkSet = None,
+    weights: Weights = None,
     overflow: Overflow = "saturate",
     seed: Annotated[int, typer.Option("--seed", help="Of whatever is drawn at random.")] = 0,
     warmup: Annotated[int, typer.Option("--warmup", help="First steps to leave out of latencies and intervals.")] = 0,
@@ -75,8 +83,9 @@ def run(
     chosen = {"chip": chip, "set": tuple(set_ or ()), "mapping": mapping, "goal": goal, "cores": cores}
     timed = {"engine": engine, "noc": noc, "order": order, "warmup": warmup}
     function = {"dt_us": dt_us, "reset": reset, "max_spikes": max_spikes, "numerics": numerics, "overflow": overflow}
+    built = {"size": size, "width": width, "network_set": tuple(network_set or ()), "weights": weights}
     with live_progress() as progress:
-        result = run_named(network, {**seen, **chosen, **timed, **function}, output, progress)
+        result = run_named(network, {**seen, **chosen, **timed, **function, **built}, output, progress)
     _deliver(result, output, json)
 
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from seneca_sim.chip import chip_names, load_chip
 from seneca_sim.errors import RequestError
 from seneca_sim.report.columns import TABLES
 from seneca_sim.yaml_positions import did_you_mean, read_yaml
 
-if TYPE_CHECKING:
-    from seneca_sim.graph.network import Layer, Network
-
-__all__ = ["explanation", "listing", "network_text", "recording_text", "shown_text"]
+__all__ = ["explanation", "listing", "recording_text", "shown_text"]
 
 Rows = list[tuple[str, str]]
 """Names, each with what it is."""
@@ -43,21 +40,10 @@ def _chips() -> Rows:
 
 
 def _models() -> Rows:
-    from seneca_sim.graph import load_network, network_names
+    from seneca_sim.graph import network_names
+    from seneca_sim.report.networks import network_line
 
-    return [(name, _network_line(load_network(name))) for name in network_names()]
-
-
-def _network_line(network: Network) -> str:
-    """Return a network in one line: its maps and its neurons."""
-    shapes = " -> ".join("x".join(map(str, layer.out_shape)) for layer in network.layers)
-    kinds = ", ".join(dict.fromkeys(_kind(layer) for layer in network.layers if not layer.is_input))
-    return f"{kinds}: {shapes}"
-
-
-def _kind(layer: Layer) -> str:
-    """Return the kind of a layer's neurons."""
-    return "input" if layer.neuron is None else type(layer.neuron).__name__
+    return [(name, network_line(name)) for name in network_names()]
 
 
 def _mappings() -> Rows:
@@ -99,68 +85,41 @@ _LISTS: dict[str, Callable[[], Rows]] = {
 }
 
 
-def shown_text(name: str, overrides: Sequence[str] = ()) -> str:
-    """Return every constant of a chip with its source, or the layers of a network; a name or a file of either."""
+def shown_text(
+    name: str, overrides: Sequence[str] = (), json: bool = False, draw: Path | None = None, **options: Any
+) -> str:
+    """Return every constant of a chip with its source, or the layers of a network; a name or a file of either.
+
+    Of networks, `json` and `draw` (a file to draw into) choose another form; `options` are those of `load_network`.
+    """
     from seneca_sim.chip.show import chip_text
 
+    stated = {option: value for option, value in options.items() if value not in (None, ())}
+    forms = {"json": json or None, "draw": draw}
     if name in chip_names() or (Path(name).suffix in (".yaml", ".yml") and _is_chip_file(Path(name))):
+        chosen = [*stated, *(form for form, value in forms.items() if value is not None)]
+        if chosen:
+            raise RequestError(f"{', '.join(chosen)}: {name!r} is a chip; this is for networks, leave it out")
         return chip_text(load_chip(name, overrides))
     if overrides:
         raise RequestError(f"--set changes chips, and {name!r} is none; leave it out")
-    from seneca_sim.graph import load_network, network_names
+    from seneca_sim.graph import network_names
+    from seneca_sim.report.networks import network_json, network_text, save_drawing, shown_network
 
     known = [*chip_names(), *network_names()]
     if name not in known and not Path(name).exists():
         guess = did_you_mean(name, known) or f" ({', '.join(known)})"
         raise RequestError(f"{name!r} is neither a file nor a chip or network that ships{guess}")
-    return network_text(load_network(name))
+    network, totals = shown_network(name, **stated)
+    if draw is not None:
+        return save_drawing(network, draw)
+    return network_json(network, totals) if json else network_text(network, totals)
 
 
 def _is_chip_file(path: Path) -> bool:
     """Return whether a YAML file reads as a chip: it extends one, or has cores."""
     data = read_yaml(path).data
     return isinstance(data, dict) and bool({"extends", "core", "clock_mhz"} & set(data))
-
-
-_TOTALLED = ("parameters", "masked", "dense_macs", "dense_macs_valid", "states")
-
-
-def network_text(network: Network) -> str:
-    """Return the layers of a network, its inputs and what was assumed when it was read."""
-    from seneca_sim.graph.table import layer_table
-
-    contract = network.input_contract
-    heading = [f"{network.name}: {network.task}; input as {contract.representation}, {contract.slice_us} us a step"]
-    if network.dt_us is not None:
-        heading.append(f"time step of the neurons: {network.dt_us:g} us")
-    table = layer_table(network)
-    rows: list[tuple[str, ...]] = [
-        (
-            "layer",
-            "neurons",
-            "map",
-            "types (weight, state, event)",
-            "parameters",
-            "masked",
-            "dense MACs",
-            "valid",
-            "states",
-            "from",
-        )
-    ]
-    for layer, row in zip(network.layers, table, strict=True):
-        types = layer.precision
-        names = (types.weight, types.state, types.event) if layer.edges else (types.event,)
-        delays = [" (step before)" if edge.delay else "" for edge in layer.edges]
-        sources = ", ".join(name + delay for name, delay in zip(row.sources, delays, strict=True))
-        counts = row.parameters, row.masked, row.dense_macs, row.dense_macs_valid, row.states
-        figures = [f"{count:,}" for count in counts]
-        rows.append((row.name, row.kind, "x".join(map(str, row.out_shape)), ", ".join(names), *figures, sources))
-    totals = [f"{sum(getattr(row, name) for row in table):,}" for name in _TOTALLED]
-    rows.append(("total", "", "", "", *totals, ""))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*heading, "", *lines, *(f"assumed: {sentence}" for sentence in network.assumptions)])
 
 
 def recording_text(path: Path | str) -> str:

@@ -5,6 +5,8 @@ import pytest
 
 import seneca_sim as ss
 from seneca_sim.errors import RequestError
+from seneca_sim.graph import read_graph
+from seneca_sim.graph.state_dict import array_names
 from seneca_sim.report.files import json_text
 from seneca_sim.request import ARGUMENTS
 from tests.cli.conftest import seneca_sim  # noqa: F401  (the fixture)
@@ -37,6 +39,10 @@ CASES = {  # option: (base, change, fields that must differ, fields that must no
     "reset": (BASE, {"reset": "subtract"}, ("events", "assumptions"), ("memory_bits",)),
     "max_spikes": (BASE, {"max_spikes": 3}, ("energy_uj", "assumptions"), ("memory_bits",)),
     "numerics": (BASE, {"numerics": "bf16"}, ("memory_bits", "energy_uj"), ("dense_macs",)),
+    "size": (None, {"size": "30x30"}, ("dense_macs", "memory_bits", "energy_uj"), ("steps",)),
+    "width": (None, {"width": 2}, ("dense_macs", "memory_bits"), ("steps",)),
+    "network_set": (None, {"network_set": ["width=2"]}, ("dense_macs", "memory_bits"), ("steps",)),
+    "weights": (None, {"weights": "weights.npz"}, ("assumptions",), ("dense_macs", "events")),
     "overflow": (
         {**BASE, "numerics": "int4/int4"},
         {"overflow": "wrap"},
@@ -60,6 +66,19 @@ def leaky(tmp_path_factory):
     return {"network": folder / "net.nir", "events": folder / "frames.npz", "steps": 15, "dt_us": 1000.0}
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """Give a published network on stated densities, and weights for it."""
+    folder = tmp_path_factory.mktemp("published")
+    rng = np.random.default_rng(3)
+    shapes = array_names(read_graph("nmnist-msd"))
+    np.savez(folder / "weights.npz", **{name: rng.normal(size=shape).astype("f4") for name, shape in shapes.items()})
+    layers = "".join(f"  {name}: {{neuron_density: 0.2, pixel_density: 0.4}}\n" for name in ("input", "conv1", "conv2", "dense1"))
+    head = "format: seneca_sim/activity/1\nnetwork: nmnist-msd\nprovenance: made up\nsteps: 2\nlayers:\n"
+    (folder / "activity.yaml").write_text(head + layers)
+    return {"network": "nmnist-msd", "activity": folder / "activity.yaml", "steps": 2}
+
+
 def arguments(options):
     """Return the words of a command line."""
     words = [str(options["network"])]
@@ -75,9 +94,11 @@ def test_the_table_of_options_is_complete():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_option_changes_what_it_is_for_from_both_sides(seneca_sim, leaky, name):  # noqa: F811
+def test_an_option_changes_what_it_is_for_from_both_sides(seneca_sim, leaky, published, name):  # noqa: F811
     base, change, differ, same = CASES[name]
-    base = base or leaky
+    base = published if base is None else base or leaky
+    if name == "weights":
+        change = {"weights": published["activity"].parent / change["weights"]}
     changed = {**base, **change}
     if "mapping" in changed:
         changed.pop("cores", None)

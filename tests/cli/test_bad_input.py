@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
 
 
 CASES = [
-    ("run nope.h5", "'nope.h5' is neither a file nor a shipped network (digits-lif, digits-sigma-delta)"),
+    ("run nope.h5", "'nope.h5' is neither a file nor a shipped network (seneca-sim list models shows those that ship)"),
     ("run digits-lfi", "'digits-lfi' is neither a file nor a shipped network; did you mean digits-lif?"),
     ("run cut.h5", "cut.h5: the file ends at byte 3000 of 43304; it is truncated, copy or export it again"),
     ("run words.h5", "words.h5: not an HDF5 file: it begins with b'hello', expected b'\\x89HDF\\r\\n\\x1a\\n'"),

@@ -39,6 +39,16 @@ from tests.report.records import small_network, small_run
             "events and activity exclude each other: a network either runs on events or replays an activity",
         ),
         (
+            {"weights": "random:x"},
+            "weights must be a file, or random:SEED or random:SEED:DENSITY with a density up to 1, not 'random:x'",
+        ),
+        (
+            {"weights": "random:1:1.5"},
+            "weights must be a file, or random:SEED or random:SEED:DENSITY with a density up to 1, not 'random:1:1.5'",
+        ),
+        ({"width": 0}, "width must be an integer >= 1, not 0"),
+        ({"network_set": "a=1"}, "network_set must be a list of key=value texts, not the text 'a=1'"),
+        (
             {"mapping": "a", "cores": 3},
             "mapping and cores exclude each other: an explicit mapping says which cores it uses",
         ),
@@ -59,8 +69,9 @@ def test_slices_are_times_or_numbers_of_events(text, slicing):
 
 def test_a_request_survives_its_plain_form():
     request = Request(
-        "net.nir", events="a.bs2", set=("core.npe.count=4",), cores=3, noc="ideal", dt_us=500.0, slice="5ms", seed=7
-    )
+        "net.nir", events="a.bs2", set=("core.npe.count=4",), cores=3, noc="ideal", dt_us=500.0, slice="5ms", seed=7,
+        size="32x32", width=2, network_set=("step=0.5",), weights="random:3",
+    )  # fmt: skip
     assert Request.from_plain(request.plain(), "run.yaml") == request
     assert Request.from_plain({}, "run.yaml") == Request()
 

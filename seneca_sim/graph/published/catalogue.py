@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import numpy as np
 
 from seneca_sim.errors import RequestError
 from seneca_sim.graph.graph import Graph
@@ -19,7 +21,7 @@ from seneca_sim.graph.published.red import red
 from seneca_sim.graph.published.seed import seed
 from seneca_sim.yaml_positions import did_you_mean
 
-__all__ = ["PUBLISHED", "Published", "build_published"]
+__all__ = ["PUBLISHED", "Published", "build_published", "definition_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,24 @@ def build_published(name: str, options: Mapping[str, Any]) -> Graph:
             raise RequestError(f"{name} has no option {option!r}{guess}")
         _check(name, option, value, known[option])
     return published.build(**{**published.preset, **published.fixed, **options}, name=name)
+
+
+def definition_text(graph: Graph) -> str:
+    """Return nodes and links of a graph as text, arrays by their types and shapes.
+
+    >>> print(definition_text(build_published("kws-mlp", {})).splitlines()[1])
+    layer1.weights Dense weight=float32(256, 390) bias=float32(256,) scale=None mask=None
+    """
+    lines = []
+    for name, node in graph.nodes.items():
+        values = [(entry.name, getattr(node, entry.name)) for entry in fields(node)]
+        texts = [
+            f"{key}={value.dtype}{value.shape}" if isinstance(value, np.ndarray) else f"{key}={value!r}"
+            for key, value in values
+        ]
+        lines.append(" ".join([name, type(node).__name__, *texts]))
+    lines += [f"{link.source} -> {link.target} {link.port} {link.delay}" for link in graph.links]
+    return "\n".join(lines)
 
 
 def _listed(published: Published) -> str:
