@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from seneca_sim.graph import Conv2d, Dense, Link, Relu, lower
+from seneca_sim.graph import Conv2d, Dense, Link, Precision, Relu, lower
 from seneca_sim.graph.neurons import Clip, MultiThreshold, Quantise
 from seneca_sim.graph.nodes import MaxPool2d
 from seneca_sim.graph.onnx.merge import merge_neurons
@@ -95,7 +95,7 @@ def test_signed_quant_of_one_bit_is_bipolar(tmp_path):
     np.testing.assert_array_equal(ours, np.where(GRID >= 0, 0.5, -0.5))
 
 
-@pytest.mark.parametrize(("bits", "kind"), [(2, "int4"), (4, "int4"), (5, "fp32"), (8, "fp32"), (12, "fp32")])
+@pytest.mark.parametrize(("bits", "kind"), [(2, "int4"), (4, "int4"), (5, "int8"), (8, "int8"), (12, "int16")])
 @pytest.mark.parametrize("channels", [1, 5])
 def test_quantised_weights_keep_their_integers(tmp_path, bits, kind, channels):
     rng = np.random.default_rng(bits)
@@ -115,10 +115,48 @@ def test_quantised_weights_keep_their_integers(tmp_path, bits, kind, channels):
     factor = np.ones(1) if dense.scale is None else dense.scale
     values = (dense.weight * factor.reshape(-1, 1)).astype(np.float32)
     np.testing.assert_array_equal(values, quant(weight, scale, 0, bits, narrow=1))
-    stated = graph.precision.get("y", graph.default_precision)
-    assert stated.weight == kind
-    inferred = lower(graph).layers[-1].precision.weight
-    assert inferred == (kind if bits <= 4 else "int8" if bits <= 8 else "int16")
+    assert lower(graph).layers[-1].precision.weight == kind
+
+
+def test_quantised_layers_sum_in_integers_and_send_codes(tmp_path):
+    rng = np.random.default_rng(7)
+    constants = {"s": np.float32(0.5), "z": np.float32(0), "b4": np.float32(4), "b8": np.float32(8)}
+    constants |= {
+        "w": rng.normal(0, 2, (5, 6, 1, 1)).astype(np.float32),
+        "v": rng.normal(0, 2, (5, 5, 1, 1)).astype(np.float32),
+    }
+    nodes = [
+        node("Quant", ["x", "s", "z", "b4"], "codes", DOMAINS[0], signed=1),
+        node("Quant", ["w", "s", "z", "b4"], "w4", DOMAINS[0], signed=1),
+        node("Conv", ["codes", "w4"], "c"),
+        node("Relu", ["c"], "r"),
+        node("Quant", ["r", "s", "z", "b8"], "unsigned", DOMAINS[0], signed=0),
+        node("Quant", ["v", "s", "z", "b8"], "v8", DOMAINS[0], signed=1),
+        node("Conv", ["unsigned", "v8"], "d"),
+        node("Tanh", ["d"], "y"),
+    ]
+    network = lower(load(tmp_path, model(nodes, {"x": GRID.shape}, constants)))
+    types = {layer.name: layer.precision for layer in network.layers[1:]}
+    assert types == {
+        "codes": Precision("int8", "fp32", "int4"),
+        "unsigned": Precision("int4", "int32", "int16"),
+        "y": Precision("int8", "fp32", "fp32"),
+    }
+    result(network, [GRID])
+
+
+def test_asymmetric_weights_are_as_wide_as_their_distance_from_the_zero_point(tmp_path):
+    weight = np.arange(0, 250, 5, dtype=np.uint8).reshape(5, 10)
+    nodes = [
+        node("DequantizeLinear", ["w", "s", "z"], "v"),
+        node("Gemm", ["x", "v"], "g", transB=1),
+        node("Relu", ["g"], "y"),
+    ]
+    constants = {"w": weight, "s": np.float32(0.5), "z": np.uint8(100)}
+    proto = model(nodes, {"x": (1, 10)}, constants)
+    ours, want = both(tmp_path, proto, np.arange(10, dtype=np.float32).reshape(1, 10))
+    np.testing.assert_array_equal(ours, want)
+    assert load(tmp_path, proto).precision["y"].weight == "int16"
 
 
 @pytest.mark.parametrize(("mode", "function"), [("FLOOR", np.floor), ("CEIL", np.ceil), ("ROUND", np.round)])

@@ -27,9 +27,10 @@ def weigh(constant: Constant, axis: int = 0) -> tuple[Array, Array | None, int |
         return constant.array.astype(np.float32), None, None
     factor = scale[:, 0].astype(np.float64)
     factor = factor[:1] if np.all(factor == factor[0]) else factor
-    reach = max(abs(int(constant.codes.min(initial=0))), abs(int(constant.codes.max(initial=0)) + 1))
-    codes = constant.codes.astype(np.int8 if reach <= 128 else np.int32)
-    return codes, None if np.all(factor == 1) else factor, constant.bits
+    low, high = int(constant.codes.min(initial=0)), int(constant.codes.max(initial=0))
+    width = max((-low - 1).bit_length(), high.bit_length()) + 1  # a zero point may widen codes
+    codes = constant.codes.astype(np.int8 if width <= 8 else np.int32)
+    return codes, None if np.all(factor == 1) else factor, max(width, constant.bits or 0)
 
 
 def _bias(conversion: Conversion, node: OnnxNode, index: int, out: int) -> Array | None:

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
@@ -20,15 +20,16 @@ import numpy as np
 
 from seneca_sim.errors import GraphError, RequestError
 from seneca_sim.graph.graph import Graph, Link
-from seneca_sim.graph.network import InputContract, NumberType, Precision
+from seneca_sim.graph.network import InputContract, Precision
 from seneca_sim.graph.neurons import Identity, Neuron
-from seneca_sim.graph.nodes import Conv2d, ConvTranspose2d, Dense, Input, Node, Output
+from seneca_sim.graph.nodes import Input, Output
 from seneca_sim.graph.onnx.constants import CONSTANT_OPERATORS, fold
 from seneca_sim.graph.onnx.conversion import Conversion
 from seneca_sim.graph.onnx.elementwise import ELEMENTWISE
 from seneca_sim.graph.onnx.linear import LINEAR
 from seneca_sim.graph.onnx.merge import merge_neurons
 from seneca_sim.graph.onnx.model import OnnxModel, OnnxNode, read_model
+from seneca_sim.graph.onnx.precision import stated_precision
 from seneca_sim.graph.onnx.quantisers import QUANTISERS
 from seneca_sim.graph.onnx.sampling import SAMPLING
 from seneca_sim.graph.onnx.shaping import SHAPING, TAIL
@@ -262,38 +263,8 @@ def _graph(conversion: Conversion, model: OnnxModel) -> Graph:
         MappingProxyType(nodes),
         tuple(links),
         Precision("fp32", "fp32", "fp32"),
-        MappingProxyType(_precision(conversion, nodes, links)),
+        MappingProxyType(stated_precision(nodes, links, conversion.bits)),
         task="classification" if vector else "other",
         input_contract=InputContract("frame"),
         assumptions=tuple(notes),
     )
-
-
-def _precision(conversion: Conversion, nodes: dict[str, Node], links: Iterable[Link]) -> dict[str, Precision]:
-    """Return the number types of neurons whose weights are all integers of at most 4 bits."""
-    links = list(links)
-    precision = {}
-    for name, node in nodes.items():
-        if isinstance(node, Neuron):
-            widths = _widths(conversion, nodes, links, name)
-            if widths and max(widths) <= 4:
-                narrow: NumberType = "int4"
-                precision[name] = Precision(narrow, "fp32", "fp32")
-    return precision
-
-
-def _widths(conversion: Conversion, nodes: dict[str, Node], links: list[Link], name: str) -> list[int]:
-    """Return the widths of the weights in front of a neuron; float weights count 32."""
-    widths, seen = [], {name}
-    waiting = [name]
-    while waiting:
-        target = waiting.pop()
-        for link in links:
-            if link.target != target or link.source in seen or isinstance(nodes[link.source], Neuron):
-                continue
-            seen.add(link.source)
-            if isinstance(nodes[link.source], Conv2d | ConvTranspose2d | Dense):
-                widths.append(conversion.bits.get(link.source, 32))
-            else:
-                waiting.append(link.source)
-    return widths
