@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,7 @@ __all__ = [
     "load_activity",
     "load_densities",
     "load_trace",
+    "randomise",
     "run_network",
     "save_trace",
     "synthetic_trace",
@@ -54,6 +55,30 @@ def run_network(
     if isinstance(inputs, NetworkInput):
         return run_steps(network, inputs.layers, progress, overflow, description or inputs.description)
     return run_steps(network, inputs, progress, overflow, description)
+
+
+def randomise(
+    network: Network,
+    inputs: NetworkInput | Sequence[LayerTrace],
+    *,
+    density: float | None = None,
+    densities: Mapping[str, float] | None = None,
+    seed: int = 0,
+) -> Network:
+    """Return a network with drawn weights, its thresholds calibrated on an input; see `seneca_sim.activity.calibrate`.
+
+    Parameters
+    ----------
+    density
+        Share of the values of a layer that are sent per time step, 0.1 if not given.
+    densities
+        Densities of single layers, by name.
+    """
+    from seneca_sim.activity.calibrate import DENSITY, calibrate
+
+    return calibrate(
+        network, inputs, density=DENSITY if density is None else density, densities=densities, seed=seed
+    ).network
 
 
 def load_activity(network: Network, path: str | Path, *, steps: int | None = None, seed: int = 0) -> Trace:

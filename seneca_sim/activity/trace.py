@@ -28,6 +28,8 @@ class Trace:
     """(classes,) of the output layer, over all steps: summed output events, last membrane (Li), or mean value."""
     description: str = ""
     """What was fed in: file, slicing, seed, ... in one line."""
+    assumptions: tuple[str, ...] = ()
+    """Sentences about what had to be assumed of the input."""
 
     @property
     def n_steps(self) -> int:
