@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from seneca_sim.errors import FileFormatError, RequestError
 from seneca_sim.request import DEFAULT_NETWORK, Engine, Goal, Noc, Order, Overflow, Progress, Request, ResetRule
-from seneca_sim.sources import Sources, automatic, chip_of, given_mapping, network_of, sources_of, trace_of
+from seneca_sim.sources import (
+    Sources,
+    automatic,
+    chip_of,
+    given_mapping,
+    input_of,
+    network_of,
+    sources_of,
+    trace_of,
+    with_drawn_weights,
+)
 
 if TYPE_CHECKING:
     from seneca_sim.activity.trace import Trace
@@ -150,9 +160,12 @@ def _planned(request: Request, sources: Sources, progress: Progress | None) -> _
 
     chip = chip_of(request, sources)
     network = network_of(request, sources)
-    programs = network_programs(network, chip)
+    network_programs(network, chip)
     given = given_mapping(request, sources, network, chip)
-    trace = trace_of(request, sources, network, _stage(progress, "network"))
+    fed = input_of(request, sources, network)
+    network = with_drawn_weights(request, network, fed)
+    programs = network_programs(network, chip)
+    trace = trace_of(request, sources, network, _stage(progress, "network"), fed)
     if request.warmup >= trace.n_steps:
         raise RequestError(
             f"warmup of {request.warmup} leaves none of the run's {trace.n_steps} steps; run more or warm up less"
@@ -292,8 +305,11 @@ def write_mapping(arguments: dict[str, Any], output: Path, progress: Progress) -
     check_writable(output.parent)
     sources = sources_of(request)
     chip, network = chip_of(request, sources), network_of(request, sources)
-    given = {"events", "activity"} & set(request.plain())
-    trace = trace_of(request, sources, network, _stage(progress, "network")) if given else None
+    trace = None
+    if {"events", "activity"} & set(request.plain()):
+        fed = input_of(request, sources, network)
+        network = with_drawn_weights(request, network, fed)
+        trace = trace_of(request, sources, network, _stage(progress, "network"), fed)
     mapping = automatic(request, network, chip, trace)
     note = f"{network.name} on {chip.name}: {request.goal}, {mapping.n_cores} cores"
     write_folder(output.parent, {output.name: mapping_bytes(network, mapping, output, note)})

@@ -18,10 +18,22 @@ from seneca_sim.yaml_positions import did_you_mean
 if TYPE_CHECKING:
     from seneca_sim.activity.trace import Trace
     from seneca_sim.chip import Chip
+    from seneca_sim.events.inputs import NetworkInput
     from seneca_sim.graph.network import Network
     from seneca_sim.mapping.types import Mapping
 
-__all__ = ["Sources", "automatic", "chip_of", "chip_overrides", "given_mapping", "network_of", "sources_of", "trace_of"]
+__all__ = [
+    "Sources",
+    "automatic",
+    "chip_of",
+    "chip_overrides",
+    "given_mapping",
+    "input_of",
+    "network_of",
+    "sources_of",
+    "trace_of",
+    "with_drawn_weights",
+]
 
 Advance = Callable[[int, int], None]
 """Told how much of a stage is done, and how much there is."""
@@ -183,7 +195,7 @@ def network_of(request: Request, sources: Sources) -> Network:
         if (value := getattr(request, name)) not in (None, ())
     }
     if request.drawn_weights():
-        del options["weights"]
+        options.pop("weights")
     if not isinstance(request.network, str | Path):
         if options:
             raise RequestError(f"{', '.join(options)} apply to network files; the network was given as an object")
@@ -195,16 +207,39 @@ def network_of(request: Request, sources: Sources) -> Network:
     return load_network(sources.paths.get("network", request.network), **options)
 
 
-def trace_of(request: Request, sources: Sources, network: Network, advance: Advance | None) -> Trace:
-    """Return the activity of a request: the network run on a recording, or a stored or synthetic trace."""
-    if "events" in sources.paths:
-        from seneca_sim.activity import run_network
-        from seneca_sim.events.inputs import load_input
+def input_of(request: Request, sources: Sources, network: Network) -> NetworkInput | None:
+    """Return the recording of a request as the network sees it; None if there is none."""
+    if "events" not in sources.paths:
+        return None
+    from seneca_sim.events.inputs import load_input
 
-        slice_us, slice_events = request.slicing()
-        fed = load_input(
-            network, sources.paths["events"], slice_us=slice_us, slice_events=slice_events, steps=request.steps
-        )
+    slice_us, slice_events = request.slicing()
+    return load_input(
+        network, sources.paths["events"], slice_us=slice_us, slice_events=slice_events, steps=request.steps
+    )
+
+
+def with_drawn_weights(request: Request, network: Network, fed: NetworkInput | None) -> Network:
+    """Return the network with random weights if the request asks for them, calibrated on what it is fed."""
+    drawn = request.drawn_weights()
+    if drawn is None:
+        return network
+    if fed is None:
+        raise RequestError("weights: random ones are calibrated on a recording; give events, or leave weights out")
+    from seneca_sim.activity.calibrate import DENSITY, randomise
+
+    seed, density = drawn
+    return randomise(network, fed, density=DENSITY if density is None else density, seed=seed)
+
+
+def trace_of(
+    request: Request, sources: Sources, network: Network, advance: Advance | None, fed: NetworkInput | None = None
+) -> Trace:
+    """Return the activity of a request: the network run on what it is fed, or a stored or synthetic trace."""
+    fed = fed or input_of(request, sources, network)
+    if fed is not None:
+        from seneca_sim.activity import run_network
+
         return run_network(network, fed, advance, overflow=request.overflow)
     if request.slice is not None:
         raise RequestError("slice cuts recordings; an activity has its steps already")

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 import seneca_sim as ss
@@ -57,3 +58,21 @@ def test_the_digest_of_a_published_network_follows_its_options():
 
     assert digest() == digest(size="34x34") == digest(network_set=("width=1",))
     assert len({digest(), digest(width=2), digest(size="30x34")}) == 3
+
+
+def test_random_weights_run_on_a_recording_at_the_stated_density(seneca_sim, tmp_path):  # noqa: F811
+    frames = (np.random.default_rng(4).random((6, 390, 1, 1)) < 0.3).astype(np.float32)
+    np.savez(tmp_path / "frames.npz", frames=frames)
+    options = {"events": tmp_path / "frames.npz", "network_set": ["neurons=relu"]}
+    summaries = [ss.simulate("kws-mlp", weights=text, **options).summary for text in ("random:1:0.2", "random:2:0.2")]
+    assert [summary["sops"] > 0 for summary in summaries] == [True, True]
+    assert "weights random: drawn with seed 1" in "".join(summaries[0]["assumptions"])
+    assert summaries[0]["class_scores"] != summaries[1]["class_scores"]
+    again = ss.simulate("kws-mlp", weights="random:1:0.2", **options).summary
+    assert again == summaries[0]
+
+
+def test_random_weights_without_a_recording_are_refused():
+    with pytest.raises(RequestError) as error:
+        ss.simulate("kws-mlp", weights="random:1")
+    assert str(error.value) == ("weights: random ones are calibrated on a recording; give events, or leave weights out")
