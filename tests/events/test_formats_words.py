@@ -35,6 +35,7 @@ MAKERS = {
     "evt3.raw": lambda *events: writers.raw("3.0", writers.evt3_words(*events), "34x34"),
     "davis.aedat": lambda *events: writers.aedat2(*events),
     "dvs.aedat": lambda *events: writers.aedat2(*events, chip="ch.unizh.ini.jaer.chip.retina.DVS128", dvs128=True),
+    "packets.aedat": lambda *events: writers.aedat3(*events),
     "a.es": lambda *events: writers.event_stream(*events),
 }
 
@@ -54,9 +55,9 @@ def test_written_events_are_read_whole_and_in_blocks(tmp_path, name):
         assert all(map(np.array_equal, joined, events))
 
 
-@pytest.mark.parametrize("name", ["a.dat", "evt2.raw", "evt3.raw", "davis.aedat"])
+@pytest.mark.parametrize("name", ["a.dat", "evt2.raw", "evt3.raw", "davis.aedat", "packets.aedat"])
 def test_free_clocks_start_with_the_first_event_and_survive_their_overflow(tmp_path, name):
-    wrap = {"a.dat": 32, "evt2.raw": 34, "evt3.raw": 24, "davis.aedat": 32}[name]
+    wrap = {"a.dat": 32, "evt2.raw": 34, "evt3.raw": 24, "davis.aedat": 32, "packets.aedat": 31}[name]
     events = writers.random_events(3000, start_us=(1 << wrap) - 20_000)
     path = written(tmp_path / name, MAKERS[name](*events))
     stream = read_events(path)
@@ -136,7 +137,26 @@ def test_an_aedat_file_that_names_no_camera_is_taken_for_one_of_a_dvs128(tmp_pat
     events = writers.random_events(50)
     recording = open_recording(written(tmp_path / "a.aedat", writers.aedat2(*events, chip="", dvs128=True)))
     assert same(next(recording.blocks()), events)
-    assert recording.assumptions == ("a.aedat: the header names no camera (# AEChip), DVS128 was assumed",)
+    assert recording.assumptions == (
+        "a.aedat: the header names no camera (# AEChip), DVS128 was assumed",
+        "a.aedat: rows and columns are those of the file; jAER counts rows from the bottom",
+    )
+
+
+def test_other_packets_and_invalid_events_of_aedat3_are_passed_over(tmp_path):
+    t, x, y, p = writers.random_events(100)
+    valid = np.arange(100) % 7 > 0
+    data = writers.aedat3(t, x, y, p, valid=valid, other=True)
+    assert same(read_events(written(tmp_path / "a.aedat", data)), [column[valid] for column in (t, x, y, p)])
+
+
+def test_packets_of_aedat3_that_overlap_are_sorted(tmp_path):
+    t, x, y, p = writers.random_events(100)
+    order = np.r_[0:20, 40:60, 20:40, 60:100]
+    data = writers.aedat3(*(column[order] for column in (t, x, y, p)), packet=20)
+    stream = read_events(written(tmp_path / "a.aedat", data))
+    assert same(stream, (t, x, y, p))
+    assert stream.disordered == np.count_nonzero(t[20:40] < t[59])
 
 
 def test_data_that_begins_like_a_header_line_are_data(tmp_path):
@@ -151,6 +171,7 @@ PLACES = (np.arange(6), np.arange(6), np.ones(6, np.int64))
 EVT2 = writers.raw("2.0", writers.evt2_words(T, *PLACES), "6x6")
 EVT3 = writers.raw("3.0", writers.evt3_words(T, *PLACES), "6x6")
 AEDAT = writers.aedat2(T, *PLACES)
+AEDAT3 = writers.aedat3(T, *PLACES)
 STREAM = writers.event_stream(T, *PLACES, size=(6, 6))
 HEAD = len(writers.raw("3.0", [], "6x6"))
 BROKEN = {
@@ -213,8 +234,8 @@ BROKEN = {
         "magic.aedat: byte 0: expected #!AER-DAT2.0, got b'% Width 304\\n'; is this an AEDAT recording?",
     ),
     "three.aedat": (
-        AEDAT.replace(b"DAT2.0", b"DAT3.1"),
-        "three.aedat: AEDAT 3.1 is not read; convert the recording to AEDAT 2.0 or 4.0",
+        AEDAT.replace(b"DAT2.0", b"DAT3.0"),
+        "three.aedat: AEDAT 3.0 is not read; convert the recording to AEDAT 2.0 or 4.0",
     ),
     "chip.aedat": (
         AEDAT.replace(b"DAVIS240C", b"Cochlea"),
@@ -225,6 +246,27 @@ BROKEN = {
         writers.aedat2(T, np.array([0, 1, 2, 240, 4, 5]), *PLACES[1:]),
         f"off.aedat: event 3 (byte {len(AEDAT) - 24}) at x = 240, y = 3 leaves the sensor of 240x180 pixels; the file is "
         "damaged or its stated size is wrong",
+    ),
+    "head3.aedat": (
+        AEDAT3[:-60],
+        f"head3.aedat: byte {len(AEDAT3) - 76}: the file ends inside a packet's header, after 16 of its 28 bytes; it is truncated",
+    ),
+    "cut3.aedat": (
+        AEDAT3[:-3],
+        f"cut3.aedat: byte {len(AEDAT3) - 76}: the file ends inside a packet, after 45 of 48 bytes of events; it is truncated",
+    ),
+    "count3.aedat": (
+        AEDAT3.replace(b"\6\0\0\0", b"\6\0\0\x7f"),
+        f"count3.aedat: byte {len(AEDAT3) - 76}: a packet states 2130706438 events of 8 bytes; the file is damaged",
+    ),
+    "coding3.aedat": (
+        AEDAT3.replace(b"RAW", b"Serial-TS"),
+        "coding3.aedat: AEDAT 3.1 in the encoding 'Serial-TS' is not read; convert the recording to AEDAT 2.0 or 4.0",
+    ),
+    "off3.aedat": (
+        writers.aedat3(T, np.array([0, 1, 2, 128, 4, 5]), *PLACES[1:]),
+        "off3.aedat: event 3 at x = 128, y = 3 leaves the sensor of 128x128 pixels; the file is damaged or its stated size is "
+        "wrong",
     ),
     "cut.es": (
         STREAM[:-2],
@@ -279,7 +321,7 @@ def test_damaged_files_are_read_or_refused_but_never_crash(tmp_path, name):
 
 
 REAL = {
-    "events/nmnist/sample_nmnist.bin": (4325, None),
+    "events/nmnist/sample_nmnist.bin": (4325, 310_521),
     "events/dvs_gesture/1.bs2": (63_471, 1_449_968),
     "events/ncars/sample_ncars.dat": (2009, 99_952),
     "events/prophesee/evt2_sample.raw": (539_481, 50_000),
@@ -287,7 +329,7 @@ REAL = {
     "events/aedat2/IMU_translBoxes.aedat": (162_771, 2_072_651),
     "events/es/dvs.es": (473_225, 999_000),
 }
-"""Number of events, and time from the first to the last: of EVT2 and EVT3 as two independent decoders have them."""
+"""Number of events, and time from the first to the last: of .bin, .dat and .raw as independent decoders have them."""
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -295,7 +337,7 @@ def test_real_recordings_have_their_known_number_of_events_and_length(shared_dat
     stream = read_events(shared_data(name))
     n_events, length_us = REAL[name]
     assert stream.n_events == n_events
-    assert length_us is None or stream.t_us[-1] - stream.t_us[0] == length_us
+    assert stream.t_us[-1] - stream.t_us[0] == length_us
     assert stream.disordered == 0
 
 

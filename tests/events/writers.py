@@ -1,6 +1,7 @@
 """Writers of recordings in the formats of cameras, from (t, x, y, p) tuples. They follow the descriptions, not our readers."""
 
 import struct
+from itertools import pairwise
 
 import numpy as np
 
@@ -82,4 +83,18 @@ def event_stream(t, x, y, p, size=(34, 34), version=(2, 0, 0), kind=1):
         overflows, difference = divmod(time - before, 127)
         before = time
         data += b"\xff" * overflows + struct.pack("<BHH", difference << 1 | polarity, column, row)
+    return data
+
+
+def aedat3(t, x, y, p, valid=None, packet=64, other=False):
+    """Return an AEDAT 3.1 file of a DVS128; every packet of events may be followed by one of inertial measurements."""
+    lines = ["#!AER-DAT3.1", "#Format: RAW", "#Source 1: DVS128", "#Start-Time: 2016-01-01 00:00:00", "#!END-HEADER"]
+    data = "".join(f"{line}\r\n" for line in lines).encode()
+    valid = np.ones(len(t), np.int64) if valid is None else valid
+    words = np.stack([valid | p << 1 | y << 2 | x << 17, t & 0x7FFFFFFF], axis=1).astype("<u4")
+    starts = sorted({*range(0, len(t), packet), *(np.flatnonzero(np.diff(t >> 31)) + 1).tolist(), len(t)})
+    for first, last in pairwise(starts):
+        n = last - first
+        data += struct.pack("<hh6i", 1, 1, 8, 4, int(t[first]) >> 31, n, n, n) + words[first:last].tobytes()
+        data += struct.pack("<hh6i", 3, 1, 36, 4, 0, 1, 1, 1) + bytes(36) if other else b""
     return data

@@ -4,7 +4,7 @@ The header names the camera (`# AEChip: ...DAVIS240C`), which fixes the layout o
 and columns are read as they are numbered in the file: jAER counts rows from the bottom and some cameras mirror columns.
 Frames, inertial measurements and outside events of DAVIS cameras are passed over. The clock runs freely: the first time
 step begins with the first event; where it falls by more than half of its 32 bits, it has wrapped, and time goes on.
-AEDAT 4 goes to its own reader.
+AEDAT 3.1 and 4 go to readers of their own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seneca_sim.errors import FileFormatError
-from seneca_sim.events.formats import aedat4
+from seneca_sim.events.formats import aedat3, aedat4
 from seneca_sim.events.formats.header import header_lines
 from seneca_sim.events.formats.words import Decoded, refuse_outside, room
 from seneca_sim.events.recording import Columns, EventSource
@@ -53,6 +53,7 @@ CAMERAS = (
     (r"davis128", DAVIS, (128, 128)),
     (r"dvs128|tmpdiff128", DVS128, (128, 128)),
 )
+ROWS = "{}: rows and columns are those of the file; jAER counts rows from the bottom"
 
 
 def open_source(path: Path) -> EventSource:
@@ -62,6 +63,8 @@ def open_source(path: Path) -> EventSource:
         file.seek(0)
         if start == MAGIC + b"4.0":
             return aedat4.open_source(path)
+        if start == MAGIC + b"3.1":
+            return aedat3.open_source(path)
         if start != MAGIC + b"2.0":
             raise FileFormatError(_other(path, start))
         offset, stated = header_lines(path, file, b"#")
@@ -95,10 +98,14 @@ def _other(path: Path, start: bytes) -> str:
 def _camera(path: Path, chip: str) -> tuple[Camera, tuple[int, int], tuple[str, ...]]:
     """Return the layout and size of the camera that the header names; where it names none, DVS128 is assumed."""
     if not chip:
-        return DVS128, (128, 128), (f"{path.name}: the header names no camera (# AEChip), DVS128 was assumed",)
+        return (
+            DVS128,
+            (128, 128),
+            (f"{path.name}: the header names no camera (# AEChip), DVS128 was assumed", ROWS.format(path.name)),
+        )
     for pattern, camera, size in CAMERAS:
         if re.search(pattern, chip.lower()):
-            return camera, size, ()
+            return camera, size, (ROWS.format(path.name),)
     known = "DAVIS128, DAVIS208, DAVIS240, DAVIS346, DAVIS640, DVS128"
     raise FileFormatError(
         f"{path.name}: the camera {chip.rpartition('.')[2][:40]!r} is unknown; known are {known}: convert the recording to .csv"

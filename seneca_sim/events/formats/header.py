@@ -11,7 +11,7 @@ __all__ = ["header_lines"]
 
 MAX_LINE = 1 << 16
 """Longest line that is taken for text [bytes]."""
-LAST_LINES = ("end", "end of ascii header")
+LAST_LINES = ("end", "end of ascii header", "!end-header")
 
 
 def header_lines(path: Path, file: IO[bytes], mark: bytes = b"%") -> tuple[int, dict[str, str]]:
