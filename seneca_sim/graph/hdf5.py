@@ -162,13 +162,13 @@ class SafeGroup:
         return values.astype(values.dtype.newbyteorder("="))
 
     def text(self, name: str) -> str:
-        """Return one text."""
+        """Return one text, also from a list of one."""
         entry = self._dataset(name)
-        if entry.shape != () or not self._is_text(entry):
+        if entry.shape not in ((), (1,)) or not self._is_text(entry):
             raise FileFormatError(
                 f"{self.where}: {name!r} must be one text, it has type {entry.dtype} and shape {entry.shape}"
             )
-        return self._decoded(name, entry[()])
+        return self._decoded(name, entry[()] if entry.shape == () else entry[0])
 
     def text_pairs(self, name: str) -> list[tuple[str, str]]:
         """Return a list of pairs of texts."""
@@ -208,7 +208,7 @@ class SafeGroup:
     def is_text(self, name: str) -> bool:
         """Return whether an entry is one text."""
         entry = self._dataset(name)
-        return entry.shape == () and self._is_text(entry)
+        return entry.shape in ((), (1,)) and self._is_text(entry)
 
     def _is_text(self, entry: Any) -> bool:
         import h5py

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from seneca_sim.errors import FileFormatError, RequestError
+from seneca_sim.graph.contract import sidecar, with_input
 from seneca_sim.graph.graph import Graph
 from seneca_sim.graph.hdf5 import open_hdf5
 from seneca_sim.graph.lower import lower
 from seneca_sim.graph.native_file import load_graph
 from seneca_sim.graph.network import Network
+from seneca_sim.graph.netx import read_netx
 from seneca_sim.graph.neurons import Reset
 from seneca_sim.graph.nir_file import NirOptions, read_nir
 from seneca_sim.graph.numerics import override_numerics
@@ -77,7 +79,8 @@ def load_network(
     Parameters
     ----------
     name_or_path
-        Shipped network, native file, NIR file or ONNX file (``.onnx``); of HDF5 files the content decides the format.
+        Shipped network, native file, NIR file, netx file of lava-dl, or ONNX file (``.onnx``); of HDF5 files the content decides
+        the format.
     dt_us
         Time step of the neurons [us], for files that leave it open (NIR).
     reset, max_spikes, v_min
@@ -100,6 +103,8 @@ def load_network(
         network_set=network_set, weights=weights,
     )  # fmt: skip
     network = lower(graph)
+    if not is_published(name_or_path) and (beside := sidecar(find_network(name_or_path))) is not None:
+        network = with_input(network, stated=beside)
     return network if numerics is None else override_numerics(network, numerics)
 
 
@@ -146,6 +151,8 @@ def _read_file(path: Path, dt_us: float | None, state: Mapping[str, str] | None,
         case "onnx":
             graph = read_onnx(path, OnnxOptions(state=state or {}))
             return with_stated_rules(graph, dt_us=dt_us, **spiking)
+        case "netx":
+            return with_stated_rules(read_netx(path), dt_us=dt_us, **spiking)
         case "nir":
             graph = read_nir(path, NirOptions(dt_us, **spiking))
             check_spiking(graph, **spiking)
@@ -155,7 +162,7 @@ def _read_file(path: Path, dt_us: float | None, state: Mapping[str, str] | None,
 
 
 def _file_format(path: Path) -> str:
-    """Return ``onnx`` by the name of a file, ``native`` or ``nir`` by its content."""
+    """Return ``onnx`` by the name of a file, ``native``, ``nir`` or ``netx`` by its content."""
     if path.suffix.lower() == ".onnx" and path.is_file():
         return "onnx"
     if path.suffix.lower() in _OTHER_FORMATS and path.is_file():
@@ -169,6 +176,6 @@ def _file_format(path: Path) -> str:
         if "node" in root:
             return "nir"
         if "layer" in root:
-            raise FileFormatError(f"{path}: a lava-dl network, which cannot be read; export the network as NIR")
+            return "netx"
         found = ", ".join(root.names()[:5]) or "nothing"
         raise FileFormatError(f"{path}: an HDF5 file, but no network: it holds {found}; expected a native file or NIR")
