@@ -226,10 +226,10 @@ def with_drawn_weights(request: Request, network: Network, fed: NetworkInput | N
         return network
     if fed is None:
         raise RequestError("weights: random ones are calibrated on a recording; give events, or leave weights out")
-    from seneca_sim.activity.calibrate import DENSITY, randomise
+    from seneca_sim.activity import randomise
 
     seed, density = drawn
-    return randomise(network, fed, density=DENSITY if density is None else density, seed=seed)
+    return randomise(network, fed, density=density, seed=seed)
 
 
 def trace_of(
