@@ -20,7 +20,7 @@ from seneca_sim.graph.records import build_record, read_links
 __all__ = ["restore_graph", "writes_metadata"]
 
 _ROLES = ("weight", "state", "event")
-_OURS = ("number", "type", "is_head", "weight_type", "bias_type")
+_OURS = ("number", "type", "is_head", "reset_period", "weight_type", "bias_type")
 Values = dict[str, Any]
 
 
@@ -61,9 +61,21 @@ def restore_graph(root: SafeGroup) -> Graph:
         cast("Any", head.get("task")),
         _record(root, InputContract, head, "input_contract."),
         tuple(text for _, text in notes),
+        cast("Any", head.get("weights", "given")),
+        MappingProxyType(_resets(stated)),
     )
     _check_untouched(graph, groups)
     return graph
+
+
+def _resets(stated: Mapping[str, Values]) -> dict[str, tuple[int, int]]:
+    """Return the periods of resets by node."""
+    found = {}
+    for name, values in stated.items():
+        if "reset_period" in values:
+            every, first = np.asarray(values["reset_period"]).reshape(-1).tolist()
+            found[name] = (int(every), int(first))
+    return found
 
 
 _WAY_OUT = "export the network again, or remove the metadata to read it as plain NIR"

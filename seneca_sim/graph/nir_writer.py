@@ -51,6 +51,10 @@ def nir_bytes(graph: Graph) -> bytes:
     """Return the bytes of a graph's NIR file."""
     import h5py
 
+    if graph.weights == "absent":
+        raise GraphError(
+            f"{graph.name}: its weights are not public, and NIR has no word for that; give weights, or write a native file (.h5)"
+        )
     for name, node in graph.nodes.items():
         check_node(f"{graph.name}: {name}", node)
         if "/" in name or name in (".", ".."):
@@ -99,6 +103,7 @@ def _graph_values(graph: Graph) -> Fields:
         "format": 1,
         "name": graph.name,
         "task": graph.task,
+        "weights": graph.weights,
         "dt_us": graph.dt_us,
         "links": np.array(links, np.int32).reshape(-1, 4),
     }
@@ -131,6 +136,8 @@ def _write_node(group: Any, graph: Graph, shapes: Mapping[str, Ends], name: str,
         own |= _weight_values(node, content)
     if name in graph.heads:
         own["is_head"] = 1
+    if name in graph.resets:
+        own["reset_period"] = np.array(graph.resets[name])
     if name in graph.precision:
         own |= {f"precision_{role}": value for role, value in plain(graph.precision[name]).items()}
     _write_values(group.create_group("metadata"), own)

@@ -31,6 +31,16 @@ from seneca_sim.graph.native_file import graph_bytes
 from seneca_sim.graph.neurons import Activation, Delay
 from seneca_sim.graph.nir_file import NirOptions, read_nir
 from seneca_sim.graph.nir_writer import PREFIX, nir_bytes, save_nir
+from seneca_sim.graph.nodes import (
+    Concat,
+    ContextAware,
+    ConvGru,
+    ConvLstm,
+    ConvMinimalRnn,
+    DetectionOutput,
+    SqueezeExcite,
+    Upsample,
+)
 from tests.graph.graphs import random_graph
 
 DRAW = np.random.default_rng(5)
@@ -78,6 +88,35 @@ def test_every_neuron_comes_back_exactly_also_through_the_nir_package(name, tmp_
     again = tmp_path / "two.nir"
     nir.write(again, nir.read(path))
     assert graph_bytes(read_nir(path)) == graph_bytes(graph) == graph_bytes(read_nir(again))
+
+
+def blocks():
+    """Return a network of blocks: gated cells, squeeze-excite, context thresholds, upsampling, a detection head, resets."""
+    draw = lambda *shape: DRAW.normal(size=shape).astype(np.float32)  # noqa: E731
+    build = GraphBuilder("blocks", dt_us=1000.0).add("input", Input((4, 6, 8)))
+    build.add("gru", ConvGru(draw(12, 4, 3, 3), draw(12, 4, 3, 3), draw(16), threshold=0.25, reset="subtract"))
+    build.add("lstm", ConvLstm(draw(16, 4, 3, 3), draw(16, 4, 3, 3), stride=2, gate="hard_sigmoid"))
+    build.add("minimal", ConvMinimalRnn(draw(4, 4, 3, 3), draw(4, 4, 3, 3), draw(4, 4, 3, 3), candidate_threshold=0.5))
+    build.add("excite", SqueezeExcite(draw(2, 4), draw(4, 2), gate="table_sigmoid"), "minimal", "lstm")
+    build.add("context", ContextAware(draw(4, 4), draw(4)), "excite", "minimal")
+    build.add("up", Upsample(2)).add("lif", Lif(0.5), reset_every=3, reset_first=1)
+    build.add("join", Concat(), "lif", "gru").add("conv", Conv2d(draw(14, 8, 1, 1)), head=True)
+    return build.add("boxes", DetectionOutput("yolo", 2, np.ones((2, 2)), 8)).graph()
+
+
+def test_blocks_and_their_ports_come_back_exactly(tmp_path):
+    graph = blocks()
+    path = saved(graph, tmp_path / "blocks.nir")
+    nir.write(tmp_path / "again.nir", nir.read(path, type_check=False))
+    assert graph_bytes(read_nir(path)) == graph_bytes(graph) == graph_bytes(read_nir(tmp_path / "again.nir"))
+
+
+def test_weights_that_are_not_public_are_not_written():
+    with pytest.raises(GraphError) as caught:
+        nir_bytes(read_graph("kws-mlp"))
+    assert str(caught.value) == (
+        "kws-mlp: its weights are not public, and NIR has no word for that; give weights, or write a native file (.h5)"
+    )
 
 
 @pytest.mark.parametrize("name", ["digits-lif", "digits-sigma-delta"])
