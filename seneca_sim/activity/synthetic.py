@@ -128,9 +128,9 @@ def _field(layer: Layer, clusters: float, seed: int, step: int) -> NDArray[np.fl
     frequency = rng.normal(0.0, clusters / 2, (_WAVES, 2))
     phase, speed = rng.uniform(0.0, 2 * np.pi, _WAVES), rng.normal(0.0, 0.3, _WAVES)
     y, x = (np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns
-    field = np.zeros((rows, columns))
-    for (fy, fx), start, drift in zip(frequency, phase, speed, strict=True):
-        field += np.cos(2 * np.pi * (fy * y[:, None] + fx * x) + start + drift * step)
+    down = 2 * np.pi * frequency[:, :1] * y + (phase + speed * step)[:, None]
+    across = 2 * np.pi * frequency[:, 1:] * x
+    field = np.cos(down).T @ np.cos(across) - np.sin(down).T @ np.sin(across)  # the sum of cos(down + across)
     flat: NDArray[np.float64] = field.reshape(-1) / np.sqrt(_WAVES / 2)
     return flat
 

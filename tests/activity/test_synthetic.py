@@ -1,12 +1,23 @@
 """Synthetic activity: exact counts, clustering, seeds, and every refusal with its text."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from seneca_sim.activity import load_activity, load_densities, run_network, synthetic_trace
+from seneca_sim.activity import (
+    Densities,
+    LayerDensities,
+    load_activity,
+    load_densities,
+    run_network,
+    synthetic_trace,
+)
 from seneca_sim.errors import ActivityError, RequestError
+from seneca_sim.events.sparse import dense_steps
 from seneca_sim.graph.network import Edge, Layer, MaxPool, Network, Precision
 from seneca_sim.graph.neurons import Relu
+from tests.activity.kinds import network_of_kinds
 from tests.naive.network import slow_sops
 
 
@@ -171,3 +182,28 @@ def test_a_drawn_trace_may_be_fed_to_the_network_as_input(written):
     drawn = load_activity(network, written(GOOD))
     trace = run_network(network, [drawn.layers[0]])
     assert trace.sops[:, 0].tolist() == drawn.sops[:, 0].tolist()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_operations_of_all_kinds_of_edges_are_counted_without_weights(seed):
+    """Several sums, transposed convolutions, enlarged maps, values for whole maps; weights are placeholders."""
+    network = network_of_kinds(np.random.default_rng(seed), "float")
+    layers = tuple(
+        replace(layer, edges=tuple(_without_weights(edge) for edge in layer.edges)) for layer in network.layers
+    )
+    network = replace(network, layers=layers, weights="absent")
+    share = LayerDensities((0.25, 0.25), (0.25, 0.25), "made up")
+    trace = synthetic_trace(network, Densities("made up", "made up", 3, 4.0, (share,) * len(layers)), seed=seed)
+    sent = [dense_steps(part, layer.out_shape) for part, layer in zip(trace.layers, layers, strict=True)]
+    number = 0
+    for layer in layers:
+        for edge in layer.edges:
+            maps = np.concatenate([np.zeros_like(sent[edge.source][:1])] * edge.delay + [sent[edge.source]])
+            assert trace.sops[:, number].tolist() == [slow_sops(edge, maps[step], layer) for step in range(3)]
+            number += 1
+    assert trace.sops.any()
+
+
+def _without_weights(edge: Edge) -> Edge:
+    """Return an edge whose weights are one zero, seen everywhere."""
+    return edge if edge.weight is None else replace(edge, weight=np.broadcast_to(np.float32(0), edge.weight.shape))

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from seneca_sim.activity.connection import Connection
+from seneca_sim.activity.float_neurons import FloatNeurons
 from seneca_sim.activity.step_events import step_events
 from seneca_sim.activity.sums import Sums
 from seneca_sim.events.sparse import sparse_steps
 from seneca_sim.graph.network import Edge, Layer, Precision
-from seneca_sim.graph.neurons import Relu
+from seneca_sim.graph.neurons import Activation, GruCell, LstmCell, MguCell, MinimalCell, Quantise, Relu
 
 SIDE, DENSITY = 32, 0.1
 RATES: list[str] = []
@@ -73,6 +74,53 @@ def test_convolution_rate(benchmark, matmul_gmacs, case, channels):
     rate = connection.sops(events) / benchmark.stats.stats.min / 1e9
     RATES.append(f"{case:<36}{channels:>10}{rate:>10.1f}{rate / matmul_gmacs:>12.2f}")
     assert connection.sops(events) == pytest.approx(len(cells) * 9 * channels, rel=0.1)
+
+
+def test_rate_of_a_convolution_into_four_sums(benchmark, matmul_gmacs):
+    """As `test_convolution_rate`, with four sums for each of 64 neurons of a position."""
+    rng = np.random.default_rng(0)
+    shape, channels = (64, SIDE, SIDE), 64
+    cells = np.flatnonzero(rng.random(SIDE * SIDE * channels) < DENSITY)
+    weight = rng.normal(size=(4 * channels, channels, 3, 3)).astype(np.float32)
+    edge = Edge("edge", 0, "conv", weight, padding=(1, 1), sums=4)
+    layer = Layer("layer", LstmCell(), shape, (edge,), precision=Precision("fp32", "fp32", "fp32"))
+    connection = Connection(edge, Layer("source", None, shape), layer, 0)
+    values = rng.normal(size=len(cells)).astype(np.float32)
+    events = step_events(sparse_steps(cells, values, 1, shape), 0)
+    sums = Sums(layer, "fp32", wraps=False)
+    benchmark.pedantic(sums.of, args=([(connection, events)],), rounds=10, warmup_rounds=1)
+    rate = connection.sops(events) / benchmark.stats.stats.min / 1e9
+    RATES.append(f"{'fp32, values, 4 sums of 64':<36}{channels:>10}{rate:>10.1f}{rate / matmul_gmacs:>12.2f}")
+    assert connection.sops(events) == pytest.approx(len(cells) * 9 * 4 * channels, rel=0.1)
+
+
+NEURONS = {
+    "Relu": Relu(),
+    "tanh": Activation("tanh"),
+    "table_tanh": Activation("table_tanh"),
+    "Quantise": Quantise(0.1, -8, 7),
+    "MguCell": MguCell(0.5),
+    "MinimalCell": MinimalCell(0.5),
+    "GruCell": GruCell(0.5, "subtract"),
+    "LstmCell": LstmCell(0.5),
+    "LstmCell, hard": LstmCell(0.5, "hard_sigmoid", "hard_tanh"),
+}
+
+
+@pytest.mark.parametrize("number", ["fp32", "bf16"])
+@pytest.mark.parametrize("name", NEURONS)
+def test_rate_of_neurons(benchmark, matmul_gmacs, name, number):
+    """Time the neurons of a map of 256 channels and 45x80 positions, as RED has."""
+    neuron, shape = NEURONS[name], (256, 45, 80)
+    layer = Layer("layer", neuron, shape, precision=Precision(number, number, number))
+    neurons = FloatNeurons(layer, number == "bf16")
+    x = np.random.default_rng(0).normal(size=(45 * 80, layer.sums * 256)).astype(np.float32)
+    neurons.step(x)
+    benchmark.pedantic(neurons.step, args=(x,), rounds=5, warmup_rounds=1)
+    seconds = benchmark.stats.stats.min
+    nanoseconds = seconds * 1e9 / np.prod(shape)
+    RATES.append(f"{f'{name}, {number}, 256x45x80':<36}{seconds * 1e3:>10.1f} ms{nanoseconds:>10.1f} ns each")
+    assert neurons.step(x)[0].shape == (45 * 80, 256)
 
 
 COLD = """
