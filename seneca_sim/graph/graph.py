@@ -193,6 +193,7 @@ class GraphBuilder:
         name: str,
         node: Node,
         *sources: str,
+        delay: Literal[0, 1] = 0,
         precision: Precision | None = None,
         head: bool = False,
         reset_every: int = 0,
@@ -200,7 +201,8 @@ class GraphBuilder:
     ) -> GraphBuilder:
         """Add a node with links from `sources` (ports in their order), or from the node added last.
 
-        With `reset_every` the states of a neuron return to their initial values before the steps reset_first,
+        With `delay` 1 the links bring the values of the step before: so begins a recurrent path, which `link` closes. With
+        `reset_every` the states of a neuron return to their initial values before the steps reset_first,
         reset_first + reset_every, and so on.
         """
         if name in self._nodes:
@@ -208,7 +210,7 @@ class GraphBuilder:
         if not sources and not isinstance(node, Input) and self._nodes:
             sources = (next(reversed(self._nodes)),)
         self._nodes[name] = node
-        self._links += [Link(source, name, port) for port, source in enumerate(sources)]
+        self._links += [Link(source, name, port, delay) for port, source in enumerate(sources)]
         if precision is not None:
             self._precision[name] = precision
         if head:

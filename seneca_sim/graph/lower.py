@@ -19,7 +19,6 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from itertools import count
 from math import prod
 from typing import Any
 
@@ -29,15 +28,17 @@ from numpy.typing import NDArray
 from seneca_sim.errors import GraphError
 from seneca_sim.graph.blocks import open_blocks
 from seneca_sim.graph.checks import check_node
-from seneca_sim.graph.drafts import Draft, LayerWriter, fitted_term, is_replayable
+from seneca_sim.graph.drafts import Draft
 from seneca_sim.graph.graph import Graph, Link, node_order
-from seneca_sim.graph.network import Layer, MaxPool, Network
-from seneca_sim.graph.neurons import Delay, Identity, MultiThreshold, Neuron, SigmaDelta, sum_names, sum_ports
+from seneca_sim.graph.layering import Layering
+from seneca_sim.graph.network import MaxPool, Network
+from seneca_sim.graph.neurons import Delay, MultiThreshold, Neuron, SigmaDelta, sum_names
 from seneca_sim.graph.nodes import (
     Add,
     Affine,
     AvgPool2d,
     BatchNorm2d,
+    Block,
     Concat,
     Conv2d,
     ConvTranspose2d,
@@ -53,7 +54,7 @@ from seneca_sim.graph.nodes import (
     Upsample,
     pair,
 )
-from seneca_sim.graph.rewrites import is_foldable_delay, swap_max_pools
+from seneca_sim.graph.rewrites import fold_elements, is_foldable_delay, swap_max_pools
 from seneca_sim.graph.shapes import Form, Shape, infer_forms
 from seneca_sim.graph.wires import (
     Term,
@@ -76,9 +77,23 @@ def lower(graph: Graph) -> Network:
     for name, node in graph.nodes.items():
         check_node(f"{graph.name}: {name}", node)
     node_order(graph)
+    _check_resets(graph)
+    infer_forms(graph)  # what does not fit is named by the node as stated, before blocks are opened
     graph = swap_max_pools(open_blocks(graph))
+    graph = fold_elements(graph, infer_forms(graph))
     with np.errstate(over="ignore"):  # what becomes too large is refused by `check_layer`
         return _Lowering(graph, infer_forms(graph)).network()
+
+
+def _check_resets(graph: Graph) -> None:
+    """Refuse resets of what has no state, and rhythms that never come."""
+    for name, (every, first) in graph.resets.items():
+        if not isinstance(graph.nodes.get(name), Neuron | Block):
+            raise GraphError(f"{graph.name}: {name}: resets are stated for it, but there are no neurons of this name")
+        if every < 1 or first < 0:
+            raise GraphError(
+                f"{graph.name}: {name}: states reset every {every} steps from step {first} on, expected at least 1 and 0"
+            )
 
 
 def _is_neuron(graph: Graph, name: str) -> bool:
@@ -102,14 +117,13 @@ def _behind_conv(name: str, node: Conv2d | ConvTranspose2d, wire: Wire, out: Sha
 
 
 class _Lowering:
-    """Walks the nodes in order; `wires` holds what leaves each node, `drafts` the layers so far, in their order."""
+    """Walks the nodes in order; `wires` holds what leaves each node, `layers` the layers so far."""
 
     def __init__(self, graph: Graph, forms: dict[str, Form]) -> None:
         self.graph = graph
         self.forms = forms
+        self.layers = Layering(graph, forms)
         self.wires: dict[str, Wire] = {}
-        self.drafts: dict[str, Draft] = {}
-        self.notes: list[str] = []
 
     def network(self) -> Network:
         """Lower all nodes, then the recurrent links, and number the layers."""
@@ -119,16 +133,13 @@ class _Lowering:
             late += [link for link in self.graph.links_into(name) if link not in now]
             wire = self.leaving(name, [(link.port, self.arriving(link)) for link in now])
             if len(self.graph.links_from(name)) > 1 and not wire.is_plain:
-                wire = self.held(wire, reason="is read by several nodes")
+                wire = self.layers.held(wire, reason="is read by several nodes")
             self.wires[name] = wire
         for link in late:
-            self.attach(self.drafts[link.target], self.delayed(self.wires[link.source], link), link.port)
-        for draft in list(self.drafts.values()):
-            draft.terms = [self.replayable(draft, term) for term in draft.terms]
-        writer = LayerWriter(self.graph, self.drafts)
-        layers = tuple(writer.layer(draft) for draft in self.drafts.values())
+            self.layers.attach(self.layers.drafts[link.target], self.delayed(self.wires[link.source], link), link.port)
+        layers, added = self.layers.finished()
         graph = self.graph
-        notes = (*graph.assumptions, *self.notes)
+        notes = (*graph.assumptions, *added)
         return Network(graph.name, layers, graph.dt_us, graph.task, graph.input_contract, notes, graph.weights)
 
     def where(self, name: str) -> str:
@@ -163,10 +174,10 @@ class _Lowering:
         node, form = self.graph.nodes[name], self.forms[name]
         wires = [wire for _, wire in arrived]
         if isinstance(node, Input):
-            self.drafts[name] = Draft(name, None, form.shape)
+            self.layers.drafts[name] = Draft(name, None, form.shape)
             return Wire(name, form.shape, (Term(name, form.shape),))
         if isinstance(node, Concat):
-            return concat_wires(name, form.map, [wire if wire.is_plain else self.held(wire) for wire in wires])
+            return concat_wires(name, form.map, [wire if wire.is_plain else self.layers.held(wire) for wire in wires])
         if isinstance(node, Neuron) and len(sum_names(node)) > 1:
             return self.gathered(name, node, arrived, form.map)
         wire = add_wires(name if isinstance(node, Add) else f"{name}.sum", wires) if wires else Wire(name, form.map, ())
@@ -209,23 +220,21 @@ class _Lowering:
             )
         neuron = self.shaped(name, neuron, map_)
         if isinstance(neuron, Delay) and wire.bias is None and is_foldable_delay(self.graph, name, neuron):
+            self.layers.folded.add(name)
             return replace(wire, name=name, steps=int(np.max(neuron.steps)))
+        changes = isinstance(neuron, SigmaDelta) or (isinstance(neuron, Delay) and wire.delta)
         draft = Draft(name, neuron, map_, delay=wire.steps)
-        self.attach(draft, wire)
-        self.drafts[name] = draft
-        return Wire(name, map_, (Term(name, map_),), delta=isinstance(neuron, SigmaDelta) or self.passes(neuron, wire))
-
-    def passes(self, neuron: Neuron, wire: Wire) -> bool:
-        """Return whether a neuron sends on changes as changes."""
-        return wire.delta and isinstance(neuron, Delay)
+        self.layers.attach(draft, wire)
+        self.layers.drafts[name] = draft
+        return Wire(name, map_, (Term(name, map_),), delta=changes)
 
     def gathered(self, name: str, neuron: Neuron, arrived: list[tuple[int, Wire]], map_: Shape | None) -> Wire:
         """Return what a neuron with several sums sends; what arrives at each port feeds some of them."""
         assert map_ is not None  # shapes refuse joined flattened maps here
         draft = Draft(name, self.shaped(name, neuron, map_), map_)
         for port in sorted({port for port, _ in arrived}):
-            self.attach(draft, add_wires(f"{name}.sum", [wire for at, wire in arrived if at == port]), port)
-        self.drafts[name] = draft
+            self.layers.attach(draft, add_wires(f"{name}.sum", [wire for at, wire in arrived if at == port]), port)
+        self.layers.drafts[name] = draft
         return Wire(name, map_, (Term(name, map_),))
 
     def shaped(self, name: str, neuron: Neuron, map_: Shape) -> Neuron:
@@ -250,129 +259,39 @@ class _Lowering:
             changed[entry.name] = float(channel[0]) if len(channel) == 1 else channel.reshape(-1, 1, 1)
         return replace(neuron, **changed)
 
-    def attach(self, draft: Draft, wire: Wire, port: int = 0) -> None:
-        """Add a wire's terms and bias to the sums that a port of the draft's neurons feeds."""
-        several = draft.neuron is not None and draft.sums > 1
-        first_sum, sums = sum_ports(draft.neuron)[port] if draft.neuron is not None and several else (0, 1)
-        if several and wire.delta:
-            raise GraphError(
-                f"{self.where(draft.name)}: what arrives at port {port} are changes from sigma-delta neurons, but "
-                f"{type(draft.neuron).__name__} takes values; put Li(decay=1) neurons, which add changes up, in front"
-            )
-        if wire.map is not None and prod(wire.map[1:]) == 1 < draft.positions:
-            wire = self.single(wire)
-        for term in wire.terms:
-            fitted = fitted_term(draft, wire, term, first_sum, sums)
-            fitted = fitted or fitted_term(draft, wire, self.standing(term), first_sum, sums)
-            draft.terms += [fitted] if fitted else []
-        if wire.bias is not None:
-            draft.add_bias(wire.bias, first_sum, sums)
-
-    def single(self, wire: Wire) -> Wire:
-        """Return a wire of one position that can go to a whole map: from layers of one position, with kernels of one."""
-        for term in wire.terms:
-            weights = (1, 1) if term.weight is None else term.weight.shape[-2:]
-            folded = term.pool != (1, 1) or term.upsample != (1, 1)
-            if prod(self.sent_shape(term)[1:]) > 1 or prod(weights) > 1 or folded:
-                return self.held(wire, reason="of one position is used by a whole map")
-        return wire
-
-    def sent_shape(self, term: Term) -> Shape:
-        """Return the map that a term's source sends."""
-        if term.source not in self.drafts:
-            return self.forms[term.source].map or self.forms[term.source].shape
-        draft = self.drafts[term.source]
-        return Layer(draft.name, draft.neuron, draft.shape, pool=draft.pool).out_shape
-
-    def replayable(self, draft: Draft, term: Term) -> Term:
-        """Return a term that can be replayed in the next step, through a layer of its own where that is needed."""
-        in_rows = is_replayable(term)
-        if not term.delay or (in_rows and self.drafts[term.source].neuron is not None):
-            return term
-        whole = replace(term, delay=0, first=0, first_sum=0, sums=1)
-        inner = Term(term.source, self.sent_shape(term)) if in_rows else whole
-        name = self.unused(f"{term.source if in_rows or term.weight is None else term.node}.before")
-        self.drafts[name] = Draft(name, Identity(), inner.shape, [inner])
-        self.notes.append(
-            f"{name}: only what neurons sent can be replayed over delay 1; a layer that passes it on was added"
-        )
-        if in_rows:
-            return replace(term, source=name)
-        sent = Term(name, term.shape, first=term.first, delay=1)
-        fitted = fitted_term(draft, Wire(name, term.shape, (sent,)), sent, term.first_sum, term.sums)
-        assert fitted is not None  # it is all of its wire
-        return fitted
-
-    def unused(self, name: str) -> str:
-        """Return the name, or the name with a number, that no layer and no neuron node has."""
-        taken = self.drafts.keys() | {n for n, node in self.graph.nodes.items() if isinstance(node, Neuron | Input)}
-        return next(n for n in (name if k == 1 else f"{name}.{k}" for k in count(1)) if n not in taken)
-
-    def held(
-        self, wire: Wire, pool: MaxPool | None = None, *, reason: str = "is used by a linear operator again"
-    ) -> Wire:
-        """Return a wire that a layer of its own, without activation, holds and sends."""
-        if wire.map is None:
-            raise GraphError(
-                f"{self.where(wire.name)}: joined flattened maps cannot be scaled or summed; move this behind a Dense"
-            )
-        changes = wire.delta and (wire.bias is not None or pool is not None)
-        neuron = SigmaDelta(0.0, "deadband", "identity") if changes else Identity()
-        name = self.unused(wire.name)
-        draft = Draft(name, neuron, wire.map, pool=pool, delay=wire.steps)
-        self.attach(draft, wire)
-        self.drafts[name] = draft
-        if reason:
-            self.notes.append(f"{name}: the sum {reason}; a layer of neurons that pass it on was added")
-        return Wire(name, wire.map, (Term(name, wire.map),), delta=wire.delta)
-
-    def standing(self, term: Term) -> Term:
-        """Return a plain term that a layer of its own, with the term's factor and pooling, sends."""
-        delay = term.delay if term.source in self.drafts else 0
-        name, reason = f"{term.source}.scaled", "is scaled before it is joined to others"
-        if term.upsample != (1, 1):
-            name, reason = term.node, "is enlarged in front of weights"
-        wire = Wire(name, term.shape, (replace(term, first=0, delay=term.delay - delay),))
-        (held,) = self.held(wire, reason=reason).terms
-        return replace(held, first=term.first, delay=delay)
-
     def output(self, wire: Wire) -> Wire:
         """Mark the layer that an output reads."""
         term = wire.terms[0]
-        if not wire.is_layer or term.delay or self.drafts[term.source].neuron is None:
-            wire = self.held(wire, reason="")
-        self.drafts[wire.terms[0].source].is_output = True
+        if not wire.is_layer or term.delay or self.layers.drafts[term.source].neuron is None:
+            wire = self.layers.held(wire, reason="")
+        self.layers.drafts[wire.terms[0].source].is_output = True
         return wire
 
     def conv(self, name: str, node: Conv2d | ConvTranspose2d, wire: Wire, out: Shape) -> Wire:
         """Return the wire behind a convolution: one weighted term for each layer that it sees."""
-        wire = wire if wire.is_plain else self.held(wire)
-        if any(
-            term.upsample != (1, 1) or (term.pool != (1, 1) and isinstance(node, ConvTranspose2d))
-            for term in wire.terms
-        ):
-            terms = tuple(self.standing(term) if term.upsample != (1, 1) else term for term in wire.terms)
-            wire = replace(wire, terms=terms)
+        wire = wire if wire.is_plain else self.layers.held(wire)
+        sent = tuple(self.layers.standing(term) if term.upsample != (1, 1) else term for term in wire.terms)
+        wire = replace(wire, terms=sent)
         terms = _behind_conv(name, node, wire, out)
         if not terms:
-            wire = self.held(wire)
+            wire = self.layers.held(wire)
             terms = _behind_conv(name, node, wire, out)
         return replace(wire, name=name, map=out, terms=terms, bias=node.bias)
 
     def dense(self, name: str, node: Dense, wire: Wire) -> Wire:
         """Return the wire behind a dense layer: one weighted term for each layer that it sees."""
-        wire = wire if wire.is_plain else self.held(wire)
+        wire = wire if wire.is_plain else self.layers.held(wire)
         terms = []
         for term in wire.terms:
             weighted = weigh_dense(term, name, node)
-            terms.append(weighted or weigh_dense(self.standing(term), name, node))
+            terms.append(weighted or weigh_dense(self.layers.standing(term), name, node))
         out = (len(node.weight), 1, 1)
         return replace(wire, name=name, map=out, terms=tuple(t for t in terms if t is not None), bias=node.bias)
 
     def upsampled(self, name: str, node: Upsample, wire: Wire, out: Shape) -> Wire:
         """Return the wire behind a nearest upsampling, which waits for the next neurons."""
         if not wire.is_plain or any(term.pool != (1, 1) for term in wire.terms):
-            wire = self.held(wire, reason="is enlarged")
+            wire = self.layers.held(wire, reason="is enlarged")
         factor, terms = pair(node.factor), []
         for term in wire.terms:
             channel = term.first // prod(term.shape[1:])
@@ -396,7 +315,7 @@ class _Lowering:
                 first += prod(shape)
             return scale_wire(replace(wire, map=out, terms=tuple(terms)), name, share, None)
         if not wire.is_plain or len(wire.terms) > 1 or enlarged:
-            wire = self.held(wire)
+            wire = self.layers.held(wire)
         (term,) = wire.terms
         term = pool_term(term, name, kernel, stride, padding, out)
         return scale_wire(replace(wire, map=out, terms=(term,)), name, share, None)
@@ -410,11 +329,11 @@ class _Lowering:
         alone = (
             len(links) == 1 == len(self.graph.links_from(source)) and links[0].source == source and not links[0].delay
         )
-        draft = self.drafts.get(source)
+        draft = self.layers.drafts.get(source)
         if draft and alone and wire.is_layer and draft.neuron and draft.pool is None and draft.sums == 1:
             draft.pool = pool
         else:
-            held = self.held(replace(wire, name=name), pool, reason="")
+            held = self.layers.held(replace(wire, name=name), pool, reason="")
             source = held.terms[0].source
         return Wire(name, out, (Term(source, out),), delta=wire.delta)
 
