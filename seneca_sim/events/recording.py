@@ -29,6 +29,8 @@ BLOCK_BYTES = 1 << 24
 BACKWARD_US = 100_000
 """How far an event may lie before an earlier one of the file [us]; what lies further back is damage, or another recording."""
 
+HELD_EVENTS = 1 << 20
+"""Events at the beginning of a recording that may stand in any order where the format is not that of a camera."""
 
 Arrays = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8]]
 
@@ -76,6 +78,8 @@ class EventSource:
     """Where event 0 begins in the file; None where events have no fixed place."""
     event_bytes: int = 0
     """Bytes an event, where `first_byte` is known."""
+    any_order: bool = False
+    """Whether no clock of a camera wrote the file, so that its first `HELD_EVENTS` events may stand in any order."""
     assumptions: tuple[str, ...] = ()
     """What the file does not state and was taken for granted, one sentence each."""
 
@@ -148,7 +152,7 @@ class Recording:
         behind a later one in the file.
         """
         size = self.width, self.height
-        for stream in in_order(checked(self.source, self.source.decode(max_events), size)):
+        for stream in in_order(checked(self.source, self.source.decode(max_events), size), self.source.any_order):
             for first in range(0, stream.n_events, max_events):
                 late = 0 if first else stream.disordered
                 piece = _piece(stream, first, first + max_events, late)
@@ -196,12 +200,14 @@ def checked(source: EventSource, blocks: Iterator[Columns], size: tuple[int, int
         first_event += len(columns.t_us)
 
 
-def in_order(streams: Iterator[EventStream]) -> Iterator[EventStream]:
+def in_order(streams: Iterator[EventStream], any_order: bool) -> Iterator[EventStream]:
     """Yield the same events sorted by time, block by block; refuse jumps back of more than `BACKWARD_US`.
 
     Blocks wait until nothing that is yet to come can lie before their last event. One that goes back in time is merged
-    with those that it reaches into.
+    with those that it reaches into. With `any_order` the first `HELD_EVENTS` events are sorted at once.
     """
+    if any_order:
+        streams = _sorted_beginning(streams)
     waiting: deque[EventStream] = deque()
     latest = -1
     for stream in streams:
@@ -223,6 +229,19 @@ def in_order(streams: Iterator[EventStream]) -> Iterator[EventStream]:
         while waiting[0].t_us[-1] < latest - BACKWARD_US:
             yield waiting.popleft()
     yield from waiting
+
+
+def _sorted_beginning(streams: Iterator[EventStream]) -> Iterator[EventStream]:
+    """Yield the first `HELD_EVENTS` events in the order of time, then the others as they come."""
+    first, held = [], 0
+    while held < HELD_EVENTS and (stream := next(streams, None)) is not None:
+        first.append(stream)
+        held += stream.n_events
+    if first:
+        whole = _joined(first)
+        late = int(np.count_nonzero(whole.t_us < np.maximum.accumulate(whole.t_us)))
+        yield from [_with(_sorted(whole), disordered=late)] if late else first
+    yield from streams
 
 
 def _counted(stream: EventStream, before: NDArray[np.int64]) -> EventStream:
@@ -289,7 +308,7 @@ def whole_stream(source: EventSource) -> EventStream:
     """Read all events of a source at once, in the order of time."""
     blocks = [block for block in source.decode(BLOCK_EVENTS) if len(block.t_us)]
     size = source.size or source.reach(iter(blocks))[0]
-    streams = list(in_order(checked(source, iter(blocks), size)))
+    streams = list(in_order(checked(source, iter(blocks), size), source.any_order))
     if not streams:
         empty = Columns(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.uint8))
         return source.stream(empty, 0, size)

@@ -40,7 +40,8 @@ CASES = [
     ("run --events cut.npz", "cut.npz: the archive is truncated or no .npz file (File is not a zip file)"),
     (
         "run --events words.txt",
-        "words.txt: no reader for recordings with the suffix '.txt'; known are .bin, .bs2, .csv, .dat, .npz",
+        "words.txt: no reader for recordings with the suffix '.txt'; known are .aedat, .aedat4, .avi, .bin, .bs2, .csv, "
+        ".dat, .es, .h5, .hdf5, .mkv, .mov, .mp4, .npy, .npz, .raw, .webm",
     ),
     (
         "run --chip senca",

@@ -48,6 +48,22 @@ def test_a_jump_back_beyond_the_window_is_refused_with_its_place(tmp_path):
         )
 
 
+@pytest.mark.parametrize("kind", [".bin", ".npz", ".csv", ".h5"])
+def test_formats_that_no_camera_writes_may_hold_a_million_events_in_any_order(tmp_path, monkeypatch, kind):
+    t, x, y, p = writers.random_events(1000, step_us=2000)
+    order = np.random.default_rng(0).permutation(1000)
+    path = write(tmp_path, kind, [column[order] for column in (t, x, y, p)])
+    whole, blocks = read_events(path), list(open_recording(path).blocks(100))
+    assert np.array_equal(np.sort(t), whole.t_us)
+    assert np.array_equal(np.concatenate([block.t_us for block in blocks]), whole.t_us)
+    assert sum(block.disordered for block in blocks) == whole.disordered > 900
+    monkeypatch.setattr("seneca_sim.events.recording.HELD_EVENTS", 500)
+    with pytest.raises(
+        EventsError, match=r"^a\.\w+: event \d{3}.* us comes after an event at \d+ us; times may go back by 100000"
+    ):
+        list(open_recording(path).blocks(100))
+
+
 def test_the_place_of_an_event_counts_from_the_beginning_of_the_recording(tmp_path):
     events = writers.random_events(100, size=(20, 20))
     events[1][73] = 400
@@ -110,13 +126,17 @@ def peak_bytes(path, size):
     return n, peak
 
 
-def write_long(folder, kind, n):
-    """Write a recording of n events (of n frames for arrays of frames)."""
+def write(folder, kind, events):
+    """Write a recording of events (of as many frames for arrays of frames)."""
     import h5py
 
-    events = writers.random_events(n, step_us=2000)
-    path = folder / f"{n}{kind}"
+    path = folder / f"a{kind}"
     match kind:
+        case ".bin":
+            path.write_bytes(writers.nmnist(*events))
+        case ".csv":
+            lines = "".join(f"{t},{x},{y},{p}\n" for t, x, y, p in zip(*events, strict=True))
+            path.write_text("# sensor 34x34\nt,x,y,p\n" + lines)
         case ".dat":
             path.write_bytes(writers.dat(*events))
         case ".raw":
@@ -131,12 +151,15 @@ def write_long(folder, kind, n):
                     file.create_dataset(f"events/{name}", data=column, chunks=(1000,), compression="gzip")
                 file["events/width"], file["events/height"] = 34, 34
         case ".npy":
-            np.save(path, np.zeros((n, 5, 8), np.uint8))
+            np.save(path, np.zeros((len(events[0]), 5, 8), np.uint8))
     return path
 
 
 @pytest.mark.parametrize("kind", [".dat", ".raw", ".aedat", ".npz", ".h5", ".npy"])
-def test_memory_does_not_follow_the_length_of_a_recording(tmp_path, kind):
-    short, long = (peak_bytes(write_long(tmp_path, kind, n), 2000) for n in (20_000, 160_000))
+def test_memory_does_not_follow_the_length_of_a_recording(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("seneca_sim.events.recording.HELD_EVENTS", 4000)
+    short, long = (
+        peak_bytes(write(tmp_path, kind, writers.random_events(n, step_us=2000)), 2000) for n in (20_000, 160_000)
+    )
     assert (short[0], long[0]) == (20_000, 160_000)
     assert long[1] < short[1] * 1.3 + 100_000

@@ -52,6 +52,7 @@ def open_source(path: Path) -> EventSource:
         lambda max_events: _decode(path, header, max_events),
         size=(header.sensor[0], header.sensor[1]) if header.sensor else None,
         start_us=header.start[0] if header.start else 0,
+        any_order=True,
     )
 
 

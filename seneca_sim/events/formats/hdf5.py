@@ -63,6 +63,7 @@ def open_source(path: Path) -> EventSource | FrameRecording:
         size=None if sizes[0] is None or sizes[1] is None else (sizes[0], sizes[1]),
         start_us=offset,
         n_events=lengths[0],
+        any_order=True,
     )
 
 

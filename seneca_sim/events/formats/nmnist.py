@@ -41,6 +41,7 @@ def open_source(path: Path) -> EventSource:
         customary=(NMNIST_SIDE, NMNIST_DURATION_US),
         first_byte=0,
         event_bytes=EVENT_BYTES,
+        any_order=True,
     )
 
 

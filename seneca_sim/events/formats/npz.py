@@ -94,6 +94,7 @@ def open_source(path: Path) -> EventSource | FrameRecording:
         start_us=_number(path, numbers, "start_us", 0),
         duration_us=_number(path, numbers, "duration_us", 1) if "duration_us" in headers else None,
         n_events=lengths[0],
+        any_order=True,
     )
 
 
