@@ -14,6 +14,7 @@ from seneca_sim.yaml_positions import did_you_mean
 if TYPE_CHECKING:
     from seneca_sim.activity.trace import Trace
     from seneca_sim.chip import Chip
+    from seneca_sim.events.view import View
     from seneca_sim.graph.network import Network
     from seneca_sim.mapping.types import Mapping
 
@@ -55,6 +56,12 @@ class Request:
     steps: int | None = None
     dt_us: float | None = None
     slice: str | int | None = None
+    input: str | Path | None = None
+    crop: str | tuple[int, int, int, int] | None = None
+    pool: int | None = None
+    resize: str | tuple[int, int] | None = None
+    swap_xy: bool = False
+    flip_polarity: bool = False
     reset: ResetRule | None = None
     max_spikes: int | None = None
     numerics: str | None = None
@@ -73,7 +80,7 @@ class Request:
         for name in _NAMES:
             if str(getattr(self, name)) == "":
                 raise RequestError(f"{name} is empty; give a name or a path, or leave it out")
-        for name in ("cores", "steps", "max_spikes", "width"):
+        for name in ("cores", "steps", "max_spikes", "pool", "width"):
             _check_least(name, getattr(self, name), 1)
         if self.steps is not None and self.steps > LARGEST_STEPS:
             raise RequestError(f"steps must be at most {LARGEST_STEPS}, not {self.steps}; run the recording in pieces")
@@ -89,7 +96,7 @@ class Request:
             )
         if self.mapping is not None and self.cores is not None:
             raise RequestError("mapping and cores exclude each other: an explicit mapping says which cores it uses")
-        self.slicing()
+        self._check_input()
         self.drawn_weights()
 
     @property
@@ -97,21 +104,25 @@ class Request:
         """Whether neither events nor an activity were given."""
         return self.events is None and self.activity is None
 
-    def slicing(self) -> tuple[int | None, int | None]:
-        """Return the length of a slice in microseconds or in events, None for the other (both None: the network's own).
+    def view(self) -> View:
+        """Return which pixels of a recording the network is to see, and how."""
+        from seneca_sim.events.view import parse_view
 
-        >>> Request(slice="2ms").slicing(), Request(slice="500events").slicing()
-        ((2000, None), (None, 500))
-        """
-        if self.slice is None:
-            return None, None
-        match = _SLICE.fullmatch(str(self.slice).strip())
-        if match is None or int(match[1]) == 0:
-            raise RequestError(
-                f"slice must be a time such as 1000us or 5ms, or a number such as 500events, not {self.slice!r}"
-            )
-        number, unit = int(match[1]), match[2]
-        return (None, number) if unit == "events" else (number * (1000 if unit == "ms" else 1), None)
+        crop = ",".join(map(str, self.crop)) if isinstance(self.crop, tuple) else self.crop
+        resize = "x".join(map(str, self.resize)) if isinstance(self.resize, tuple) else self.resize
+        return parse_view(crop, self.pool, resize, self.swap_xy, self.flip_polarity)
+
+    def _check_input(self) -> None:
+        """Refuse options for recordings that cannot be."""
+        if self.slice is not None:
+            from seneca_sim.graph.contract import parse_slice
+
+            parse_slice(self.slice)
+        for name in ("swap_xy", "flip_polarity"):
+            if not isinstance(getattr(self, name), bool):
+                raise RequestError(f"{name} must be True or False, not {getattr(self, name)!r}")
+        if any(getattr(self, name) != _DEFAULTS[name] for name in SHAPING):
+            self.view()
 
     def drawn_weights(self) -> tuple[int, float | None] | None:
         """Return seed and density (None: as the calibration has it) of weights that are to be drawn; None if they are not.
@@ -143,7 +154,8 @@ class Request:
         """Return the request of a run file; `where` names the file in errors."""
         values = dict(arguments)
         for name, value in values.items():
-            if not isinstance(value, _PLAIN_TYPES[name]) or isinstance(value, bool):
+            wanted = _PLAIN_TYPES[name]
+            if not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool):
                 raise RequestError(f"{where}: {name} must be {_TYPE_NAMES[_PLAIN_TYPES[name]]}, not {value!r:.60}")
             if str(value).startswith(_OBJECT):
                 raise RequestError(
@@ -160,21 +172,24 @@ ARGUMENTS = tuple(field.name for field in fields(Request))
 """Names of all arguments of a run, in order."""
 _CHOICES = {"engine": Engine, "goal": Goal, "noc": Noc, "order": Order, "reset": ResetRule, "overflow": Overflow}
 _DEFAULTS = {field.name: field.default for field in fields(Request)}
-_SLICE = re.compile(r"(\d{1,15})\s*(us|ms|events|)", re.ASCII)
+SHAPING = ("crop", "pool", "resize", "swap_xy", "flip_polarity")
+"""Arguments that say which pixels of a recording are seen."""
 _RANDOM = "random:"
 _DRAWN = re.compile(r"random:(\d{1,18})(?::(\d*\.?\d+(?:e-?\d+)?))?", re.ASCII)
-_NAMES = ("network", "events", "activity", "chip", "mapping", "weights")
+_NAMES = ("network", "input", "events", "activity", "chip", "mapping", "weights")
 _OBJECT = "<object: "
 _PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(ARGUMENTS, str),
-    **dict.fromkeys(("cores", "steps", "max_spikes", "width", "seed", "warmup"), int),
+    **dict.fromkeys(("cores", "steps", "max_spikes", "pool", "width", "seed", "warmup"), int),
     **dict.fromkeys(("set", "network_set"), list),
     "dt_us": (int, float),
     "slice": (str, int),
+    **dict.fromkeys(("swap_xy", "flip_polarity"), bool),
 }
 _TYPE_NAMES: dict[type | tuple[type, ...], str] = {
     str: "a text",
     int: "an integer",
+    bool: "true or false",
     list: "a list of key=value texts",
     (int, float): "a number",
     (str, int): "a text or an integer",
@@ -190,6 +205,8 @@ def _plain(value: object) -> Any:
             return str(value)
         case (int(), int()):
             return "x".join(map(str, value))
+        case (int(), int(), int(), int()):
+            return ",".join(map(str, value))
         case tuple() | list():
             return [str(item) for item in value]
         case _:

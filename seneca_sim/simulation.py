@@ -54,6 +54,12 @@ def simulate(
     steps: int | None = None,
     dt_us: float | None = None,
     slice: str | int | None = None,
+    input: str | Path | None = None,
+    crop: str | tuple[int, int, int, int] | None = None,
+    pool: int | None = None,
+    resize: str | tuple[int, int] | None = None,
+    swap_xy: bool = False,
+    flip_polarity: bool = False,
     reset: ResetRule | None = None,
     max_spikes: int | None = None,
     numerics: str | None = None,
@@ -83,7 +89,13 @@ def simulate(
     noc, order
         ``mesh`` or ``ideal``, ``depth-first`` or ``conventional``; short for two constants of the chip.
     steps, slice
-        Number of time steps, and the input of one: a time such as ``1000us``, or a number such as ``500events``.
+        Number of time steps, and the input of one: a time such as ``1000us``, a number such as ``500events``, or a window
+        such as ``window:5000,100`` (the last 5000 events, after every 100 new ones).
+    input
+        Input contract of a network whose file has none: a YAML file, or words such as ``representation=voxel,bins=5``.
+    crop, pool, resize, swap_xy, flip_polarity
+        What the network sees of the recording: LEFT,TOP,WIDTH,HEIGHT; blocks of pool x pool pixels as one; WxH; axes and
+        polarities exchanged.
     dt_us, reset, max_spikes, numerics
         What network files may leave open: neuron time step, reset rule, spikes per step, number types.
     size, width, network_set
@@ -105,7 +117,8 @@ def simulate(
     """
     choices = Request(
         network, events, activity, chip, tuple(set), mapping, goal, cores, engine, noc, order, steps, dt_us,
-        slice, reset, max_spikes, numerics, size, width, tuple(network_set), weights, overflow, seed, warmup,
+        slice, input, crop, pool, resize, swap_xy, flip_polarity, reset, max_spikes, numerics, size, width,
+        tuple(network_set), weights, overflow, seed, warmup,
     )  # fmt: skip
     return simulate_request(choices, progress)
 
@@ -212,7 +225,7 @@ def _run(request: Request, sources: Sources, planned: _Planned) -> Run:
         engine=request.engine,
         seed=request.seed,
         warmup=request.warmup,
-        step_us=_step_us(request, network),
+        step_us=_step_us(network),
         classifies=network.task == "classification",
         sigma_delta=any(isinstance(layer.neuron, SigmaDelta) for layer in network.layers),
         assumptions=_assumptions(request, planned),
@@ -231,12 +244,12 @@ def _versions() -> dict[str, str]:
     return {**{name: version(name) for name in ("numba", "numpy")}, "seneca_sim": __version__}
 
 
-def _step_us(request: Request, network: Network) -> float | None:
+def _step_us(network: Network) -> float | None:
     """Return the input time of one step; None for frames and for slices by number of events."""
-    slice_us, slice_events = request.slicing()
-    if slice_events is not None or network.input_contract.representation == "frame":
+    contract = network.input_contract
+    if contract.slice_events is not None or contract.representation == "frame":
         return None
-    return float(slice_us or network.input_contract.slice_us)
+    return float(contract.slice_us)
 
 
 def _silent_steps(planned: _Planned) -> int:
@@ -254,9 +267,10 @@ def _assumptions(request: Request, planned: _Planned) -> tuple[str, ...]:
     """Return what was assumed: by the network's reader, about number types, about activity and time."""
     from seneca_sim.engine.programs import priced_as
 
-    network, step_us = planned.network, _step_us(request, planned.network)
+    network, step_us = planned.network, _step_us(planned.network)
     sentences = [*network.assumptions, *priced_as(network, planned.chip)]
-    slice_events = request.slicing()[1]
+    slice_events = network.input_contract.slice_events
+    sentences += planned.trace.assumptions
     if planned.trace.source == "synthetic":
         sentences.append(f"activity is synthetic: {planned.trace.description}")
     elif network.dt_us is not None and slice_events is not None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seneca_sim.errors import RequestError
 from seneca_sim.report.files import sha256_of
 from seneca_sim.report.record import InputFile
-from seneca_sim.request import DEFAULT_EVENTS, Request
+from seneca_sim.request import DEFAULT_EVENTS, SHAPING, Request
 from seneca_sim.shipped import shipped_folder
 from seneca_sim.yaml_positions import did_you_mean
 
@@ -59,6 +59,10 @@ def sources_of(request: Request, beside: Path | None = None) -> Sources:
         if argument == "network" and (text := _definition(request)) is not None:
             files.append(InputFile(argument, value, hashlib.sha256(text.encode()).hexdigest()))
             continue
+        if argument == "events" and value.startswith("synthetic:"):
+            paths[argument] = Path(value)
+            files.append(InputFile(argument, value, hashlib.sha256(value.encode()).hexdigest()))
+            continue
         paths[argument] = _located(argument, value, beside)
         files.append(InputFile(argument, value, sha256_of(paths[argument])))
     if isinstance(request.chip, str | Path):
@@ -77,6 +81,7 @@ def _named_inputs(request: Request) -> dict[str, str]:
     inputs = {
         "network": request.network,
         "weights": weights,
+        "input": _stated_input(request),
         "events": events,
         "activity": request.activity,
         "mapping": request.mapping,
@@ -103,6 +108,16 @@ def _definition(request: Request) -> str | None:
     )
 
 
+def _stated_input(request: Request) -> str | None:
+    """Return the file that states the network's input contract: the one that was given, or the one beside the network."""
+    if request.input is not None:
+        return None if "=" in str(request.input) and not Path(request.input).is_file() else str(request.input)
+    from seneca_sim.graph.contract import sidecar
+
+    beside = sidecar(request.network) if isinstance(request.network, str | Path) else None
+    return None if beside is None else str(beside)
+
+
 def _located(argument: str, value: str, beside: Path | None) -> Path:
     """Return the file that an argument names: a path, or the name of something that ships."""
     path = _beside(Path(value), beside)
@@ -127,6 +142,12 @@ def _network_file(name: str) -> Path:
     from seneca_sim.graph import find_network
 
     return find_network(name)
+
+
+def _input_file(name: str) -> Path:
+    raise RequestError(
+        f"input: there is no file {name!r}; give a YAML file, or words such as representation=voxel,bins=5,slice=50ms"
+    )
 
 
 def _recording_file(name: str) -> Path:
@@ -166,6 +187,7 @@ def _shipped(kind: str, name: str, known: dict[str, Path]) -> Path:
 
 _FINDERS: dict[str, Callable[[str], Path]] = {
     "network": _network_file,
+    "input": _input_file,
     "weights": _weights_file,
     "events": _recording_file,
     "activity": _activity_file,
@@ -199,12 +221,21 @@ def network_of(request: Request, sources: Sources) -> Network:
     if not isinstance(request.network, str | Path):
         if options:
             raise RequestError(f"{', '.join(options)} apply to network files; the network was given as an object")
-        return request.network
+        return _with_input(request, sources, request.network)
     from seneca_sim.graph import load_network
 
     if "weights" in options:
         options["weights"] = sources.paths["weights"]
-    return load_network(sources.paths.get("network", request.network), **options)
+    return _with_input(request, sources, load_network(sources.paths.get("network", request.network), **options))
+
+
+def _with_input(request: Request, sources: Sources, network: Network) -> Network:
+    """Return a network with the input contract that a request states for its recording."""
+    from seneca_sim.graph.contract import with_input
+
+    if "events" not in sources.paths:
+        return network
+    return with_input(network, request.slice, sources.paths.get("input", request.input))
 
 
 def input_of(request: Request, sources: Sources, network: Network) -> NetworkInput | None:
@@ -213,10 +244,8 @@ def input_of(request: Request, sources: Sources, network: Network) -> NetworkInp
         return None
     from seneca_sim.events.inputs import load_input
 
-    slice_us, slice_events = request.slicing()
-    return load_input(
-        network, sources.paths["events"], slice_us=slice_us, slice_events=slice_events, steps=request.steps
-    )
+    shaping = {name: getattr(request, name) for name in SHAPING}
+    return load_input(network, sources.paths["events"], steps=request.steps, **shaping)
 
 
 def with_drawn_weights(request: Request, network: Network, fed: NetworkInput | None) -> Network:
@@ -240,9 +269,12 @@ def trace_of(
     if fed is not None:
         from seneca_sim.activity import run_network
 
-        return run_network(network, fed, advance, overflow=request.overflow)
+        trace = run_network(network, fed, advance, overflow=request.overflow)
+        return replace(trace, assumptions=(*trace.assumptions, *fed.assumptions))
     if request.slice is not None:
         raise RequestError("slice cuts recordings; an activity has its steps already")
+    if shaping := [name for name in ("input", *SHAPING) if getattr(request, name)]:
+        raise RequestError(f"{', '.join(shaping)}: for recordings; an activity holds a network's input already")
     if request.overflow != "saturate":
         raise RequestError("overflow is about sums; an activity has its values already")
     if request.activity is None:

@@ -10,8 +10,11 @@ import typer
 __all__ = [
     "Chip",
     "Cores",
+    "Crop",
     "DtUs",
+    "FlipPolarity",
     "Goal",
+    "Input",
     "Json",
     "MaxSpikes",
     "Network",
@@ -19,9 +22,13 @@ __all__ = [
     "Numerics",
     "Output",
     "Overflow",
+    "Pool",
     "Reset",
+    "Resize",
     "Set",
     "Size",
+    "Slice",
+    "SwapXy",
     "Weights",
     "Width",
 ]
@@ -66,6 +73,23 @@ NetworkSet = Annotated[
 Weights = Annotated[
     str | None, typer.Option("--weights", help="File of weights (.npz, safetensors, .pt), or random:SEED[:DENSITY].")
 ]
+Slice = Annotated[
+    str | None,
+    typer.Option("--slice", help="Input of a step: a time (1000us, 5ms), a number (500events), or window:5000,100."),
+]
+Input = Annotated[
+    str | None,
+    typer.Option("--input", help="Input contract: YAML file, or words such as representation=voxel,bins=5,clip=10."),
+]
+Crop = Annotated[
+    str | None, typer.Option("--crop", help="Pixels of the recording to see.", metavar="LEFT,TOP,WIDTH,HEIGHT")
+]
+Pool = Annotated[int | None, typer.Option("--pool", help="See blocks of N x N pixels as one.", metavar="N")]
+Resize = Annotated[
+    str | None, typer.Option("--resize", help="Move each pixel to the nearest of another size.", metavar="WxH")
+]
+SwapXy = Annotated[bool, typer.Option("--swap-xy", help="Exchange columns and rows of the recording.")]
+FlipPolarity = Annotated[bool, typer.Option("--flip-polarity", help="Exchange ON and OFF.")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the result files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")]
 Overflow = Annotated[str, typer.Option("--overflow", help="Integers that leave their range: saturate or wrap.")]

@@ -1,4 +1,4 @@
-"""Commands that answer questions: list, show, explain, events."""
+"""Commands that answer questions: list, show, explain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ def add_commands(app: typer.Typer) -> None:
     app.command("list")(list_)
     app.command()(show)
     app.command()(explain)
-    app.command()(events)
 
 
 def list_(
@@ -62,10 +61,3 @@ def explain(
     from seneca_sim.report.catalogue import explanation
 
     typer.echo(explanation(subject, question, chip))
-
-
-def events(file: Annotated[Path, typer.Argument(help="Recording: a file, or a shipped one.", metavar="FILE")]) -> None:
-    """Describe a recording: pixels, events, duration, rate."""
-    from seneca_sim.report.catalogue import recording_text
-
-    typer.echo(recording_text(file))

@@ -10,8 +10,11 @@ import typer
 from seneca_sim.cli.options import (
     Chip,
     Cores,
+    Crop,
     DtUs,
+    FlipPolarity,
     Goal,
+    Input,
     Json,
     MaxSpikes,
     Network,
@@ -19,9 +22,13 @@ from seneca_sim.cli.options import (
     Numerics,
     Output,
     Overflow,
+    Pool,
     Reset,
+    Resize,
     Set,
     Size,
+    Slice,
+    SwapXy,
     Weights,
     Width,
 )
@@ -60,9 +67,13 @@ def run(
     order: Annotated[str | None, typer.Option("--order", help="Convolution: depth-first or conventional.")] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="Time steps; all of the recording without.")] = None,
     dt_us: DtUs = None,
-    slice_: Annotated[
-        str | None, typer.Option("--slice", help="Input of a step: a time (1000us, 5ms) or a number (500events).")
-    ] = None,
+    slice_: Slice = None,
+    input_: Input = None,
+    crop: Crop = None,
+    pool: Pool = None,
+    resize: Resize = None,
+    swap_xy: SwapXy = False,
+    flip_polarity: FlipPolarity = False,
     reset: Reset = None,
     max_spikes: MaxSpikes = None,
     numerics: Numerics = None,
@@ -79,13 +90,14 @@ def run(
     """Run a network on the chip (without arguments: the shipped example) and report energy, latency, memory and cores."""
     from seneca_sim.simulation import run_named
 
-    seen = {"events": events, "activity": activity, "steps": steps, "slice": slice_, "seed": seed}
+    shaped = {"crop": crop, "pool": pool, "resize": resize, "swap_xy": swap_xy, "flip_polarity": flip_polarity}
+    seen = {"input": input_, "events": events, "activity": activity, "steps": steps, "slice": slice_, "seed": seed}
     chosen = {"chip": chip, "set": tuple(set_ or ()), "mapping": mapping, "goal": goal, "cores": cores}
     timed = {"engine": engine, "noc": noc, "order": order, "warmup": warmup}
     function = {"dt_us": dt_us, "reset": reset, "max_spikes": max_spikes, "numerics": numerics, "overflow": overflow}
     built = {"size": size, "width": width, "network_set": tuple(network_set or ()), "weights": weights}
     with live_progress() as progress:
-        result = run_named(network, {**seen, **chosen, **timed, **function, **built}, output, progress)
+        result = run_named(network, {**seen, **shaped, **chosen, **timed, **function, **built}, output, progress)
     _deliver(result, output, json)
 
 

@@ -64,6 +64,20 @@ class LayerTrace:
             self.saturations[:n_steps],
         )
 
+    def step(self, number: int) -> LayerTrace:
+        """Return one step."""
+        first, last = self.step_start[number : number + 2]
+        begin, end = self.first_event[first], self.first_event[last]
+        return LayerTrace(
+            np.array([0, last - first]),
+            self.position[first:last],
+            self.first_event[first : last + 1] - begin,
+            self.channel[begin:end],
+            None if self.value is None else self.value[begin:end],
+            self.neuron_events[number : number + 1],
+            self.saturations[number : number + 1],
+        )
+
     def cells(self, shape: tuple[int, int, int]) -> NDArray[np.int64]:
         """Return the (E,) cell numbers from which `sparse_steps` builds this trace for a map of `shape`."""
         channels, rows, columns = shape

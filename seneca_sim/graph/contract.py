@@ -25,6 +25,7 @@ from typing import Any, get_args, get_type_hints
 
 from seneca_sim.errors import FileFormatError, RequestError
 from seneca_sim.graph.network import InputContract, Network
+from seneca_sim.graph.neurons import SigmaDelta
 from seneca_sim.yaml_positions import Finding, YamlFile, did_you_mean, read_yaml, shown, yaml_from_text
 
 __all__ = [
@@ -34,8 +35,10 @@ __all__ = [
     "parse_slice",
     "sidecar",
     "slice_text",
+    "channel_names",
     "stated_contract",
     "with_contract",
+    "with_input",
 ]
 
 LARGEST = 1 << 31
@@ -288,3 +291,57 @@ def with_contract(network: Network, contract: InputContract) -> Network:
             event = layer.precision.state
         layers[index] = replace(layer, precision=replace(layer.precision, event=event))
     return replace(network, layers=tuple(layers), input_contract=contract)
+
+
+def with_input(network: Network, slice: str | int | None = None, stated: str | Path | None = None) -> Network:
+    """Return a network with the input contract that the user states: a file or words (`stated`), and a slice.
+
+    A window that slides is fed as changes where the first neurons add them up (sigma-delta), else as whole counts.
+    """
+    contract, notes = network.input_contract, []
+    if stated is not None:
+        contract = stated_contract(stated, contract)
+        source = "the user" if "=" in str(stated) else Path(stated).name
+        notes.append(f"{contract_text(contract)} (stated by {source})")
+    if slice is not None:
+        time, events, window = parse_slice(slice)
+        contract = replace(contract, slice_us=time or contract.slice_us, slice_events=events, window_events=window)
+        if window is not None:
+            if contract.in_parts or contract.representation == "frame":
+                raise RequestError(
+                    f"slice: a window slides over counts, not over a {contract.representation}; "
+                    "state another representation, such as --input representation=histogram"
+                )
+            contract = replace(contract, differences=_adds_up(network))
+            how = "the changes" if contract.differences else "all counts"
+            notes.append(f"of a window of {window} events, {how} are fed after every {events} new ones")
+    if contract == network.input_contract:
+        return network
+    changed = with_contract(network, contract)
+    return replace(changed, assumptions=(*network.assumptions, *notes))
+
+
+def _adds_up(network: Network) -> bool:
+    """Return whether the neurons behind the inputs add up what they receive from step to step."""
+    inputs = {index for index, layer in enumerate(network.layers) if layer.is_input}
+    fed = [layer for layer in network.layers if any(edge.source in inputs for edge in layer.edges)]
+    return bool(fed) and all(isinstance(layer.neuron, SigmaDelta) for layer in fed)
+
+
+def channel_names(contract: InputContract, channels: int) -> list[str]:
+    """Return what each channel of an input means.
+
+    >>> channel_names(InputContract("voxel", bins=2), 4)
+    ['part 0 OFF', 'part 0 ON', 'part 1 OFF', 'part 1 ON']
+    """
+    polarities = ["OFF", "ON"] if contract.polarity_order == "off-on" else ["ON", "OFF"]
+    if contract.representation == "frame":
+        return ["red", "green", "blue"] if channels == 3 else [f"channel {number}" for number in range(channels)]
+    if contract.in_parts:
+        parts = range(contract.bins)
+        if contract.channel_order == "polarity-major":
+            return [f"part {part} {polarity}" for polarity in polarities for part in parts]
+        return [f"part {part} {polarity}" for part in parts for polarity in polarities]
+    if contract.representation == "signed_count":
+        return ["ON - OFF"]
+    return polarities if channels == 2 else ["ON and OFF"]

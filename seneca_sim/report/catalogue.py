@@ -11,7 +11,7 @@ from seneca_sim.errors import RequestError
 from seneca_sim.report.columns import TABLES
 from seneca_sim.yaml_positions import did_you_mean, read_yaml
 
-__all__ = ["explanation", "listing", "recording_text", "shown_text"]
+__all__ = ["explanation", "listing", "shown_text"]
 
 Rows = list[tuple[str, str]]
 """Names, each with what it is."""
@@ -67,6 +67,7 @@ def _yaml_row(path: Path, keys: Sequence[str]) -> tuple[str, str]:
 
 def _recordings() -> Rows:
     from seneca_sim.events.stream import find_recording, recording_names
+    from seneca_sim.report.recordings import recording_text
 
     return [(name, recording_text(find_recording(name)).splitlines()[1]) for name in recording_names()]
 
@@ -120,19 +121,6 @@ def _is_chip_file(path: Path) -> bool:
     """Return whether a YAML file reads as a chip: it extends one, or has cores."""
     data = read_yaml(path).data
     return isinstance(data, dict) and bool({"extends", "core", "clock_mhz"} & set(data))
-
-
-def recording_text(path: Path | str) -> str:
-    """Return pixels, events, duration and rate of a recording."""
-    from seneca_sim.events.stream import find_recording, read_events
-
-    stream = read_events(find_recording(path))
-    first, last = (int(stream.t_us.min()), int(stream.t_us.max())) if stream.n_events else (0, 0)
-    seconds = (last - first) / 1e6
-    rate = f", {stream.n_events / seconds:,.0f} events/s" if seconds else ""
-    on = f", {int(stream.p.sum()) / stream.n_events:.0%} ON" if stream.n_events else ""
-    size = f"{stream.width}x{stream.height} pixels{'' if stream.geometry_stated else ' (as far as events reach)'}"
-    return f"{stream.source}\n{size}, {stream.n_events:,} events in {seconds * 1e3:,.1f} ms{rate}{on}"
 
 
 def explanation(subject: str, question: str | None, chip: str) -> str:
