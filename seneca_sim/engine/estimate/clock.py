@@ -17,6 +17,12 @@ __all__ = ["Times", "times_of"]
 
 Real = NDArray[np.float64]
 Index = NDArray[np.int64]
+MOST_RUNS = 16
+"""Runs through the pipeline, each with the stalls that the ones before have found."""
+BUFFER_RUNS = 2
+"""Runs that look for stalls of full buffers, whose room is a rough guess: found again and again, they add up to too much."""
+SETTLED = 1e-3
+"""Longest new stall, as a share of the time of the run, at which no further run is made."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,10 +40,10 @@ def times_of(work: Work) -> Times:
     if timing.order == "conventional" and timing.barrier == "global":
         return _phase_times(work, phases_of(work))
     line = pipeline_of(work)
-    run_steps(line)
-    if hold_back(line):
+    for number in range(MOST_RUNS):
         run_steps(line)
-        hold_back(line)
+        if hold_back(line, buffers=number < BUFFER_RUNS) <= SETTLED * float(line.ends.max()):
+            break
     steps, late = _step_times(line)
     parts = _part_times(line, late)
     last = max(float(rows.end.max()) for rows in line.sent.values())

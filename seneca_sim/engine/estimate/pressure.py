@@ -1,7 +1,7 @@
 """Back-pressure: row credits and full buffers hold producers back to the pace of their consumers.
 
 Layers are taken from the last to the first. The bounds that this finds for the rows of producers delay what they send in the next
-run through the pipeline.
+run through the pipeline, which may find more.
 """
 
 from __future__ import annotations
@@ -17,27 +17,30 @@ __all__ = ["hold_back"]
 Real = NDArray[np.float64]
 
 
-def hold_back(line: Pipeline) -> bool:
-    """Delay the rows of all senders of values of the same step until they find room; return whether any had to wait."""
-    work, waited = line.work, False
+def hold_back(line: Pipeline, buffers: bool) -> float:
+    """Delay the rows of all senders of values of the same step until they find room; return the longest delay [cycles].
+
+    `buffers`: room in the buffers on their way, too, not in the state rows of their consumers alone.
+    """
+    work, longest = line.work, 0.0
     for layer in reversed(range(len(work.design.network.layers))):
         reach, rows = work.reach[layer, 0], line.sent[layer, 0]
         for inlet in reach.inlets:
-            _raise_bounds(line, inlet.number)
+            _raise_bounds(line, inlet.number, buffers)
         own = np.isfinite(rows.begin)
         delay = np.where(own, np.maximum(0.0, rows.bound - np.where(own, rows.begin, 0.0)), 0.0)
         last = np.where(own, rows.end + delay, -np.inf).reshape(len(own), -1)
         late = np.maximum.accumulate(last, axis=1).reshape(own.shape) - np.where(own, rows.end, 0.0)
         delay = np.where(own, np.maximum(delay, late), 0.0)
-        waited = waited or bool(delay.any())
+        longest = max(longest, float(delay.max(initial=0.0)))
         rows.begin[:] += delay
         rows.end[:] += delay
         for number in work.design.parts_of[layer]:
             line.fired[number][:] += line.rows_of(number, delay)
-    return waited
+    return longest
 
 
-def _raise_bounds(line: Pipeline, number: int) -> None:
+def _raise_bounds(line: Pipeline, number: int, buffers: bool) -> None:
     """Raise the bounds of the senders of an inlet: no row may leave before it is granted and finds room on its way."""
     work, timing = line.work, line.work.design.timing
     inlet = work.design.inlets[number]
@@ -53,7 +56,7 @@ def _raise_bounds(line: Pipeline, number: int) -> None:
     if timing.flow_control == "none":
         way = np.zeros_like(way)
     bound = _grants(line, number) + way[:, None, None]
-    if timing.noc == "mesh" and remote.any():
+    if buffers and timing.noc == "mesh" and remote.any():
         hops = float(np.mean(latency[remote])) / (timing.router_cycles + 1)
         room = _room(line, number, timing.input_flits + hops * timing.buffer_flits)
         bound = np.maximum(bound, np.where(remote[:, None, None], room, -np.inf))
