@@ -176,6 +176,17 @@ def test_a_truncated_video_is_refused(tmp_path, length):
     assert str(error.value) == f"a.mp4: {what}; convert it to .mp4 (H.264) or .npy"
 
 
+def test_a_video_that_ends_early_is_refused_at_the_frame_that_is_missing(tmp_path):
+    write_video(tmp_path / "a.avi", "MJPG")
+    whole = (tmp_path / "a.avi").read_bytes()
+    (tmp_path / "a.avi").write_bytes(whole[: len(whole) * 7 // 10])
+    recording = open_recording(tmp_path / "a.avi")
+    with pytest.raises(
+        SenecaError, match=r"^a\.avi: frame \d+ of 30 cannot be decoded; the video is truncated or damaged$"
+    ):
+        list(recording.blocks(7))
+
+
 def test_a_video_needs_its_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     (tmp_path / "a.mp4").touch()

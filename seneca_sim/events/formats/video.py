@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,8 @@ def open_source(path: Path) -> FrameRecording:
 
 
 def _opencv(path: Path) -> Any:
-    """Return the package cv2."""
+    """Return the package cv2, which stays silent about what we say ourselves."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     try:
         import cv2
     except ImportError:
