@@ -119,12 +119,13 @@ def random_costs(rng: np.random.Generator, network: Network) -> Costs:
 def random_trace(rng: np.random.Generator, network: Network, steps: int) -> Trace:
     """Return random events of every layer; they need not follow from one another, which no engine looks at."""
     layers = tuple(
-        _layer_trace(rng, layer.out_shape, steps, rng.choice([0.0, 0.05, 0.3, 0.8])) for layer in network.layers
+        random_layer_trace(rng, layer.out_shape, steps, rng.choice([0.0, 0.05, 0.3, 0.8])) for layer in network.layers
     )
     return Trace(layers, "synthetic", np.zeros((steps, 1), dtype=np.int64))
 
 
-def _layer_trace(rng: np.random.Generator, shape: tuple[int, int, int], steps: int, density: float) -> LayerTrace:
+def random_layer_trace(rng: np.random.Generator, shape: tuple[int, int, int], steps: int, density: float) -> LayerTrace:
+    """Return random events, each channel of each position active with a probability."""
     channels, rows, columns = shape
     active = rng.random((steps, rows * columns, channels)) < density
     step, position, channel = np.nonzero(active)
