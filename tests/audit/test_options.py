@@ -13,6 +13,7 @@ from tests.cli.conftest import seneca_sim  # noqa: F401  (the fixture)
 from tests.graph.test_nir_file import line
 
 BASE = {"network": "digits-lif", "steps": 3, "cores": 3}
+ROAD = {**BASE, "events": "synthetic:road?size=60x40&duration=20ms"}
 SYNTHETIC = {**BASE, "activity": "digits-lif"}
 WHOLE = {"network": "digits-lif", "steps": 2}
 MOVED = ("latency_us", "energy_uj")
@@ -49,6 +50,17 @@ CASES = {  # option: (base, change, fields that must differ, fields that must no
         ("events", "assumptions"),
         ("memory_bits",),
     ),
+    "input": (BASE, {"input": "slice=10ms"}, ("input", "events", "assumptions"), ("steps", "memory_bits")),
+    "crop": ({**ROAD, "resize": "20x20"}, {"crop": "10,10,30,30"}, ("events", "assumptions"), ("memory_bits",)),
+    "pool": ({**ROAD, "crop": "0,0,20,20"}, {"crop": "0,0,40,40", "pool": 2}, ("events", "sops"), ("memory_bits",)),
+    "resize": (
+        {**ROAD, "crop": "0,0,20,20"},
+        {"crop": "0,0,40,40", "resize": "20x20"},
+        ("events", "assumptions"),
+        ("memory_bits",),
+    ),
+    "swap_xy": (BASE, {"swap_xy": True}, ("events", "sops"), ("memory_bits", "steps")),
+    "flip_polarity": (BASE, {"flip_polarity": True}, ("events", "class_scores"), ("memory_bits", "steps")),
     "seed": (SYNTHETIC, {"seed": 4}, ("seed", "latency_us"), ("events", "memory_bits")),
     "warmup": (BASE, {"warmup": 2}, ("warmup", "latency_us"), ("energy_uj", "sops")),
 }
@@ -73,7 +85,9 @@ def published(tmp_path_factory):
     rng = np.random.default_rng(3)
     shapes = array_names(read_graph("nmnist-msd"))
     np.savez(folder / "weights.npz", **{name: rng.normal(size=shape).astype("f4") for name, shape in shapes.items()})
-    layers = "".join(f"  {name}: {{neuron_density: 0.2, pixel_density: 0.4}}\n" for name in ("input", "conv1", "conv2", "dense1"))
+    layers = "".join(
+        f"  {name}: {{neuron_density: 0.2, pixel_density: 0.4}}\n" for name in ("input", "conv1", "conv2", "dense1")
+    )
     head = "format: seneca_sim/activity/1\nnetwork: nmnist-msd\nprovenance: made up\nsteps: 2\nlayers:\n"
     (folder / "activity.yaml").write_text(head + layers)
     return {"network": "nmnist-msd", "activity": folder / "activity.yaml", "steps": 2}
@@ -85,7 +99,7 @@ def arguments(options):
     for name, value in options.items():
         if name != "network":
             for item in value if isinstance(value, list) else [value]:
-                words += [f"--{name.replace('_', '-')}", str(item)]
+                words += [f"--{name.replace('_', '-')}", *([] if item is True else [str(item)])]
     return words
 
 

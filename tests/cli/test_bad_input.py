@@ -80,7 +80,41 @@ CASES = [
     ("run --noc torus", "noc must be one of mesh, ideal, not 'torus'"),
     ("run --order breadth", "order must be one of depth-first, conventional, not 'breadth'"),
     ("run --dt-us -1", "dt_us must be a finite number > 0, not -1.0"),
-    ("run --slice 0", "slice must be a time such as 1000us or 5ms, or a number such as 500events, not '0'"),
+    (
+        "run --slice 0",
+        "slice must be a time such as 1000us or 5ms, a number such as 500events, or a window such as window:5000,100 "
+        "(the last 5000 events, after every 100 new ones), not '0'",
+    ),
+    ("run --crop 1,2,3", "crop must be LEFT,TOP,WIDTH,HEIGHT in pixels such as 160,120,320,240, not '1,2,3'"),
+    ("run --crop 1,2,3,0", "crop must be at least 1 pixel wide and high, not '1,2,3,0'"),
+    ("run --pool 0", "pool must be an integer >= 1, not 0"),
+    ("run --resize 20", "resize must be WIDTHxHEIGHT such as 640x480, at most 16384 each, not '20'"),
+    ("run --pool 2 --resize 20x20", "pool and resize exclude each other: resize alone states the size that is fed"),
+    (
+        "run --input nope.yaml",
+        "input: there is no file 'nope.yaml'; give a YAML file, or words such as representation=voxel,bins=5,slice=50ms",
+    ),
+    (
+        "run --input bins=2",
+        "input:1:7: bins: is 2, but only voxel and time_surface have bins; expected 1",
+    ),
+    (
+        "run --activity digits-lif --crop 0,0,9,9",
+        "crop: for recordings; an activity holds a network's input already",
+    ),
+    (
+        "run --events synthetic:rode",
+        "synthetic:rode: there is no scene 'rode'; expected road, such as synthetic:road?seed=1",
+    ),
+    (
+        "run --events synthetic:road?size=64x48",
+        "synthetic:road?size=64x48: the recording has 64x48 pixels (width x height), but the network's input has 20x20; "
+        "use --crop 22,14,20,20 or --resize 20x20",
+    ),
+    ("events", "which recording? give a file, a name of `seneca-sim list recordings`, or --synthesise road"),
+    ("events digits --seed 3", "seed: of synthetic recordings; give --synthesise road, or leave it out"),
+    ("events digits --pool 2", "--pool: for what a network sees; name it with --for NETWORK, or leave them out"),
+    ("events digits -o x.doc", "x.doc: expected a picture (.png, .pdf, .svg) or a recording (.npz, .dat) as output"),
     ("run --reset value", "reset: no neuron of digits-sigma-delta spikes; leave it out"),
     ("run --activity nope", "'nope' is neither a file nor one of the shipped activities (seneca-sim list activities)"),
     (

@@ -220,10 +220,8 @@ def test_show_prints_the_layers_of_a_network(seneca_sim):
 
 
 def test_events_describes_a_recording(seneca_sim):
-    assert (
-        seneca_sim("events", "digits").out
-        == "digits-3.npz\n20x20 pixels, 2,218 events in 116.1 ms, 19,097 events/s, 62% ON\n"
-    )
+    lines = seneca_sim("events", "digits").out.splitlines()
+    assert lines[:2] == ["digits-3.npz", "20x20 pixels, 2,218 events in 116.1 ms, 19,097 events/s, 62% ON"]
 
 
 def test_explain_defines_columns_and_constants(seneca_sim):

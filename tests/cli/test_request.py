@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from seneca_sim.errors import FileFormatError, RequestError
+from seneca_sim.graph.contract import parse_slice
 from seneca_sim.report.record import InputFile
 from seneca_sim.report.runfile import check_inputs, is_run_file, load_run_file, run_file_text
 from seneca_sim.request import ARGUMENTS, Request
@@ -31,8 +32,16 @@ from tests.report.records import small_network, small_run
         ({"order": "depth"}, "order must be one of depth-first, conventional, not 'depth'; did you mean depth-first?"),
         ({"reset": "zero"}, "reset must be one of value, subtract, not 'zero'"),
         ({"overflow": "clip"}, "overflow must be one of saturate, wrap, not 'clip'"),
-        ({"slice": "5 s"}, "slice must be a time such as 1000us or 5ms, or a number such as 500events, not '5 s'"),
-        ({"slice": "0ms"}, "slice must be a time such as 1000us or 5ms, or a number such as 500events, not '0ms'"),
+        (
+            {"slice": "5 h"},
+            "slice must be a time such as 1000us or 5ms, a number such as 500events, or a window such as window:5000,100 "
+            "(the last 5000 events, after every 100 new ones), not '5 h'",
+        ),
+        (
+            {"slice": "0ms"},
+            "slice must be a time such as 1000us or 5ms, a number such as 500events, or a window such as window:5000,100 "
+            "(the last 5000 events, after every 100 new ones), not '0ms'",
+        ),
         ({"set": "core.npe.count=16"}, "set must be a list of key=value texts, not the text 'core.npe.count=16'"),
         (
             {"events": "a", "activity": "b"},
@@ -61,10 +70,17 @@ def test_values_that_no_run_can_be_asked_for_are_refused(arguments, message):
 
 
 @pytest.mark.parametrize(
-    ("text", "slicing"), [("1000", (1000, None)), (250, (250, None)), ("5 ms", (5000, None)), ("80events", (None, 80))]
+    ("text", "slicing"),
+    [
+        ("1000", (1000, None, None)),
+        (250, (250, None, None)),
+        ("5 ms", (5000, None, None)),
+        ("80events", (None, 80, None)),
+        ("window:300,10", (None, 10, 300)),
+    ],
 )
-def test_slices_are_times_or_numbers_of_events(text, slicing):
-    assert Request(slice=text).slicing() == slicing
+def test_slices_are_times_numbers_of_events_or_windows(text, slicing):
+    assert parse_slice(Request(slice=text).slice) == slicing
 
 
 def test_a_request_survives_its_plain_form():
