@@ -62,7 +62,7 @@ def test_the_digest_of_a_published_network_follows_its_options():
 
 def test_random_weights_run_on_a_recording_at_the_stated_density(seneca_sim, tmp_path):  # noqa: F811
     frames = (np.random.default_rng(4).random((6, 390, 1, 1)) < 0.3).astype(np.float32)
-    np.savez(tmp_path / "frames.npz", frames=frames)
+    np.savez(tmp_path / "frames.npz", frames=frames, layout="TCHW")
     options = {"events": tmp_path / "frames.npz", "network_set": ["neurons=relu"]}
     summaries = [ss.simulate("kws-mlp", weights=text, **options).summary for text in ("random:1:0.2", "random:2:0.2")]
     assert [summary["sops"] > 0 for summary in summaries] == [True, True]
