@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seneca_sim.errors import EventsError
+from seneca_sim.errors import EventsError, RequestError
 from seneca_sim.events.stream import EventStream
 
 __all__ = ["BACKWARD_US", "Columns", "EventSource", "FrameRecording", "Recording", "event_recording", "whole_stream"]
@@ -151,6 +151,8 @@ class Recording:
         Every block has the recording's size, start and length; `EventStream.disordered` counts the events that stood
         behind a later one in the file.
         """
+        if max_events < 1:
+            raise RequestError(f"max_events must be at least 1, not {max_events}")
         size = self.width, self.height
         for stream in in_order(checked(self.source, self.source.decode(max_events), size), self.source.any_order):
             for first in range(0, stream.n_events, max_events):
@@ -179,6 +181,8 @@ class FrameRecording:
 
     def blocks(self, max_frames: int | None = None) -> Iterator[NDArray[Any]]:
         """Yield all frames in turn as (T, channels, rows, columns) arrays of the file's number type."""
+        if max_frames is not None and max_frames < 1:
+            raise RequestError(f"max_frames must be at least 1, not {max_frames}")
         pixels = self.shape[0] * self.shape[1] * self.shape[2]
         yield from self.decode(max_frames or max(BLOCK_BYTES // (4 * pixels), 1))
 

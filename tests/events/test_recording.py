@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from seneca_sim.errors import EventsError
+from seneca_sim.errors import EventsError, RequestError
 from seneca_sim.events import FrameRecording, Recording, open_recording, read_events
 from seneca_sim.events.recording import BACKWARD_US
 from tests.events import writers
@@ -104,6 +104,15 @@ def test_a_recording_without_events_has_no_blocks(tmp_path):
     (tmp_path / "a.dat").write_bytes(writers.dat(*np.zeros((4, 0), np.int64)))
     assert list(open_recording(tmp_path / "a.dat").blocks()) == []
     assert (read_events(tmp_path / "a.dat").n_events, open_recording(tmp_path / "a.dat").start_us) == (0, 0)
+
+
+def test_blocks_hold_at_least_one_event_or_frame(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((2, 3, 4)))
+    (tmp_path / "a.dat").write_bytes(writers.dat(*writers.random_events(5)))
+    for name, what in (("a.dat", "max_events"), ("a.npy", "max_frames")):
+        with pytest.raises(RequestError) as error:
+            next(open_recording(tmp_path / name).blocks(0))
+        assert str(error.value) == f"{what} must be at least 1, not 0"
 
 
 def test_frames_are_no_events(tmp_path):
