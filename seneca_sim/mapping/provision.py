@@ -11,7 +11,8 @@ adds no circle to the layers before it: for every output row o, the closure of i
 producer A must have sent before o can fire, and the layer must have room for them while o is its lowest unfired row. A layer
 that holds its whole map can never be the cause of a circle, so the search always ends. For a chain of layers the result is
 ``max over o of hi(last(o)) - lowest(o) + 1`` (3 rows for a 3x3 convolution, 4 with 2x2 max pooling); where paths of unequal
-length meet, it grows by their lag. A window of w rows grants w - 1 rows more, so that producers can run ahead.
+length meet, it grows by their lag. A broadcast edge touches all rows at once: a layer behind one holds its whole map, and what it
+adds up besides waits there. A window of w rows grants w - 1 rows more, so that producers can run ahead.
 """
 
 from __future__ import annotations

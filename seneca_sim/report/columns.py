@@ -35,12 +35,12 @@ COMPONENTS = tuple(COMPONENT_MEANINGS)
 MEMORY_MEANINGS = {
     "weights": "synaptic weights, each counted once, head weights apart",
     "head_weights": "synaptic weights of detection or classification heads, each counted once",
-    "biases": "biases of channels, each counted once",
+    "biases": "biases of channels (and sums), and thresholds that differ between channels, each counted once",
     "masks": "chunk masks of masked layers, each counted once",
     "replicas": "further copies of weights, biases and masks that more than one core holds",
-    "states": "neuron states that last from one time step to the next",
+    "states": "neuron states that last from one time step to the next, inner states of cells, rings of delays",
     "held_outputs": "output maps of the step before, kept for recurrent edges",
-    "row_buffers": "state rows of neurons without memory from step to step",
+    "row_buffers": "state rows of sums without memory from step to step, and sums per channel of broadcast edges",
 }
 MEMORY_KINDS = tuple(MEMORY_MEANINGS)
 """Kinds of data memory, in the order of all tables."""

@@ -20,7 +20,7 @@ and builds, intervals between steps come out at 0.80 to 1.11 of theirs and laten
 where latency is mostly waiting; on one core intervals agree to 1 %. On random systems with FIFOs of a few entries the median
 error is 5 % (interval) and 9 % (latency), and nine in ten are within 0.77 to 1.10 and 0.67 to 1.19; of a thousand, a handful of
 latencies are off by more than a factor of 2.5, one by 10. On a synthetic stack of 343 cores (`tests/benchmarks/stacks.py`), with up
-to 64 producers a layer, latency comes out at 0.84, in half a second instead of three quarters of a minute. On random systems with
+to 64 producers a layer, latency comes out at 0.84, in about a second instead of three quarters of a minute. On random systems with
 cells, products, upsampling, broadcasts and forward delays the median error is 7 % (interval) and 9 % (latency), and nine in ten are
 within 0.74 to 1.10 and 0.66 to 1.16; not where outputs hear delayed edges alone, which the order of replays decides. On networks of
 published size (RED on 340 cores, SEED on 256, EMS-YOLO on 256; `seneca-seed-table`) intervals are 0.75 to 0.98 of theirs, in 3 s.

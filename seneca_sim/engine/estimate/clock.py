@@ -22,7 +22,9 @@ MOST_RUNS = 16
 BUFFER_RUNS = 2
 """Runs that look for stalls of full buffers, whose room is a rough guess: found again and again, they add up to too much."""
 SETTLED = 1e-3
-"""Longest new stall, as a share of the time of the run, at which no further run is made."""
+"""Share of the time of the run below which a new stall, or what it adds to the end, counts as nothing."""
+PATIENCE = 3
+"""Runs that may add nothing before stalls that wander are given up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,14 +42,22 @@ def times_of(work: Work) -> Times:
     if timing.order == "conventional" and timing.barrier == "global":
         return _phase_times(work, phases_of(work))
     line = pipeline_of(work)
-    for number in range(MOST_RUNS):
-        run_steps(line)
-        if hold_back(line, buffers=number < BUFFER_RUNS) <= SETTLED * float(line.ends.max()):
-            break
+    _run_until_settled(line)
     steps, late = _step_times(line)
     parts = _part_times(line, late)
     last = max(float(rows.end.max()) for rows in line.sent.values())
     return Times(steps, parts, int(np.ceil(max(last, float(steps.max())))))
+
+
+def _run_until_settled(line: Pipeline) -> None:
+    """Run the pipeline again and again with the stalls found so far, until they add little to the end of the run."""
+    ends, unchanged = 0.0, 0
+    for number in range(MOST_RUNS):
+        run_steps(line)
+        before, ends = ends, float(line.ends.max())
+        unchanged = unchanged + 1 if ends - before <= SETTLED * ends else 0
+        if hold_back(line, buffers=number < BUFFER_RUNS) <= SETTLED * ends or unchanged == PATIENCE:
+            break
 
 
 def _step_times(line: Pipeline) -> tuple[Index, Real]:
