@@ -117,7 +117,8 @@ class Gatherer:
         x, y = (np.ascontiguousarray(axis[first:], np.int32) for axis in columns)
         tables = view.tables((block.width, block.height))
         signed = contract.representation == "signed_count"
-        second = 0 if view.flip_polarity != (contract.polarity_order == "on-off") else 1
+        reverse = contract.polarity_order == "on-off" and not signed
+        second = 0 if view.flip_polarity != reverse else 1
         merged = self.channels == 1
         polarity_major = contract.in_parts and contract.channel_order == "polarity-major"
         stride = 0 if merged else contract.bins if polarity_major else 1

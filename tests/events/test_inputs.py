@@ -8,8 +8,8 @@ from seneca_sim.events.formats.npz import save_events
 from seneca_sim.events.inputs import load_input
 from seneca_sim.events.sparse import dense_steps
 from seneca_sim.events.steps import Slicing, stream_steps
-from seneca_sim.events.view import View
 from seneca_sim.events.stream import EventStream
+from seneca_sim.events.view import View
 from seneca_sim.graph.network import InputContract, Layer, Network, Precision
 
 
