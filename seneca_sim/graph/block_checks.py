@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.errors import GraphError
+from seneca_sim.graph.neuron_checks import check_cell_reset
 from seneca_sim.graph.nodes import (
     Block,
     ContextAware,
@@ -73,6 +74,8 @@ def _check_cell(where: str, node: ConvGru | ConvMgu | ConvLstm | ConvMinimalRnn,
     """Check the weights of a recurrent block; return its channels."""
     checked_pair(where, "stride", node.stride, 1)
     checked_pair(where, "padding", node.padding, 0)
+    if not isinstance(node, ConvLstm):
+        check_cell_reset(where, node)
     for name, weight in (("weight_x", node.weight_x), ("weight_y", node.weight_y)):
         if weight.ndim != 4 or not weight.size:
             raise GraphError(

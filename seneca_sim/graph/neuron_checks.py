@@ -13,15 +13,19 @@ from seneca_sim.graph.neurons import (
     Clip,
     CubaLif,
     Delay,
+    GruCell,
     If,
     Lif,
+    MguCell,
+    MinimalCell,
     MultiThreshold,
     Neuron,
     Quantise,
     SigmaDelta,
 )
+from seneca_sim.graph.nodes import ConvGru, ConvMgu, ConvMinimalRnn
 
-__all__ = ["check_neuron"]
+__all__ = ["check_cell_reset", "check_neuron"]
 
 _MOST_SPIKES = (1 << 31) - 1
 _MOST_STEPS = 1 << 16
@@ -53,12 +57,23 @@ def check_neuron(where: str, neuron: Neuron) -> None:
             _check_range(where, neuron)
         case MultiThreshold():
             _check_thresholds(where, neuron)
+        case GruCell() | MguCell() | MinimalCell():
+            check_cell_reset(where, neuron)
         case Delay():
             steps = np.asarray(neuron.steps)
             if np.any(steps != np.floor(steps)) or np.any(steps < 0) or np.any(steps > _MOST_STEPS):
                 raise GraphError(f"{where}: steps must be whole numbers from 0 to {_MOST_STEPS}, found {_odd(steps)}")
         case _:
             pass
+
+
+def check_cell_reset(where: str, cell: GruCell | MguCell | MinimalCell | ConvGru | ConvMgu | ConvMinimalRnn) -> None:
+    """Refuse a reset of cells that send in every step, where nothing is left to keep."""
+    if cell.threshold is None and cell.reset != "none":
+        raise GraphError(
+            f"{where}: reset is {cell.reset!r}, but a cell without a threshold sends in every step; state a threshold, or "
+            "reset 'none'"
+        )
 
 
 def _check_spiking(where: str, neuron: If | Lif | CubaLif) -> None:

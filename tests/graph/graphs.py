@@ -154,7 +154,9 @@ def small(rng, *shape):
 
 def block(rng, channels):
     """Return a block that fits a map of so many channels."""
-    threshold, reset = (None, 0.0789)[int(rng.integers(2))], ("none", "subtract", "zero")[int(rng.integers(3))]
+    threshold, reset = ((None, "none"), *((0.0789, rule) for rule in ("none", "subtract", "zero")))[
+        int(rng.integers(4))
+    ]
     stride, n = int(rng.integers(1, 3)), int(rng.integers(1, 3))
     biased = rng.random() < 0.5
     match int(rng.integers(5)):

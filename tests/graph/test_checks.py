@@ -103,6 +103,14 @@ ones = placeholder
             "threshold is nan at [1], expected a finite number (1 of 2 are not); export the network again from a "
             "healthy checkpoint",
         ),
+        (
+            GruCell(reset="zero"),
+            "reset is 'zero', but a cell without a threshold sends in every step; state a threshold, or reset 'none'",
+        ),
+        (
+            ConvMgu(ones(4, 1, 3, 3), ones(4, 2, 3, 3), reset="subtract"),
+            "reset is 'subtract', but a cell without a threshold sends in every step; state a threshold, or reset 'none'",
+        ),
         (Clip(1.0, 0.0), "low is above high in some channel, expected low <= high; exchange them"),
         (Quantise(np.array([0.5, 0.0]), -1.0, 1.0), "the step is 0.0 in some channel, expected a positive number"),
         (MultiThreshold(np.ones(3)), "thresholds have shape (3,), expected (channels or 1, number of thresholds)"),
