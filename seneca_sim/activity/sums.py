@@ -147,11 +147,9 @@ def _integer_sums(arrivals: Arrivals, narrow: NDArray[np.int32], wide: NDArray[n
 
 
 def _cannot_overflow(arrivals: Arrivals, limits: Limits) -> bool:
-    """Return whether int8 weights and a bound on all partial sums of a step allow sums without tests for overflow."""
+    """Return whether a bound on all partial sums of a step allows 32-bit sums without tests for overflow."""
     bound = 0
     for connection, events in arrivals:
-        if connection.weight.dtype != np.int8:
-            return False
         value = connection.values(events, np.int64)
         largest = int(np.abs(value).max(initial=0))
         bound += largest * min(connection.largest_sum, connection.largest_weight * events.n_events)

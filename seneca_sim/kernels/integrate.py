@@ -16,7 +16,7 @@ from seneca_sim.kernels.landing import Int32, Int64, Offsets
 
 __all__ = ["Sums", "Values", "Weights", "integrate", "integrate_bfloat", "integrate_limited"]
 
-Weights = NDArray[np.int8] | NDArray[np.float32]
+Weights = NDArray[np.int8] | NDArray[np.int32] | NDArray[np.float32]
 Sums = NDArray[np.int32] | NDArray[np.float32]
 Values = NDArray[np.int32] | NDArray[np.float32]
 

@@ -73,7 +73,7 @@ def scatter(
     weight: Weights,
     state: Sums,
 ) -> None:
-    """Add events in the arithmetic of `state`: float32, or int8 weights to int32 sums that cannot overflow."""
+    """Add events in the arithmetic of `state`: float32, or integer weights to int32 sums that cannot overflow."""
     n_taps = geometry.kernel_y * geometry.kernel_x
     state_at = np.empty(geometry.columns * n_taps, np.uint64)
     rows = np.empty(_row_events(position, first_event, geometry.columns), np.uint64)

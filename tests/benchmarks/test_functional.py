@@ -18,8 +18,20 @@ from seneca_sim.activity.float_neurons import FloatNeurons
 from seneca_sim.activity.step_events import step_events
 from seneca_sim.activity.sums import Sums
 from seneca_sim.events.sparse import sparse_steps
-from seneca_sim.graph.network import Edge, Layer, Precision
-from seneca_sim.graph.neurons import Activation, GruCell, LstmCell, MguCell, MinimalCell, Quantise, Relu
+from seneca_sim.graph.network import Edge, Layer, Network, Precision
+from seneca_sim.graph.neurons import (
+    Activation,
+    ContextThreshold,
+    GruCell,
+    LstmCell,
+    MguCell,
+    MinimalCell,
+    MultiThreshold,
+    Product,
+    Quantise,
+    Relu,
+    sum_names,
+)
 
 SIDE, DENSITY = 32, 0.1
 RATES: list[str] = []
@@ -27,6 +39,7 @@ RATES: list[str] = []
 CASES = {
     "int8, spikes": ("int8", "int32", True),
     "int8, values": ("int8", "int32", False),
+    "int32, values": ("int32", "int32", False),
     "int8, values, watched 16 bit": ("int8", "int16", False),
     "fp32, spikes": ("fp32", "fp32", True),
     "fp32, values": ("fp32", "fp32", False),
@@ -61,14 +74,20 @@ def test_convolution_rate(benchmark, matmul_gmacs, case, channels):
     rng = np.random.default_rng(0)
     shape = (channels, SIDE, SIDE)
     cells = np.flatnonzero(rng.random(SIDE * SIDE * channels) < DENSITY)
-    values = rng.integers(1, 8, len(cells)).astype(np.int32 if weight_type == "int8" else np.float32)
+    values = rng.integers(1, 8, len(cells)).astype(np.int32 if "int" in weight_type else np.float32)
     source = Layer("source", None, shape)
     weight = rng.integers(-127, 128, (channels, channels, 3, 3))
-    edge = Edge("edge", 0, "conv", weight.astype(np.int8 if weight_type == "int8" else np.float32), padding=(1, 1))
+    edge = Edge(
+        "edge",
+        0,
+        "conv",
+        weight.astype({"int8": np.int8, "int32": np.int32}.get(weight_type, np.float32)),
+        padding=(1, 1),
+    )
     layer = Layer("layer", Relu(), shape, (edge,), precision=Precision(weight_type, state, state))
     connection = Connection(edge, source, layer, 0)
     events = step_events(sparse_steps(cells, None if spikes else values, 1, shape), 0)
-    sums = Sums(layer, "integer" if weight_type == "int8" else weight_type, wraps=False)
+    sums = Sums(layer, "integer" if "int" in weight_type else weight_type, wraps=False)
     sums.of([(connection, events)])
     benchmark.pedantic(sums.of, args=([(connection, events)],), rounds=10, warmup_rounds=1)
     rate = connection.sops(events) / benchmark.stats.stats.min / 1e9
@@ -136,7 +155,7 @@ print(time.perf_counter() - start)
 def compile_all() -> None:
     """Call every functional kernel once in every combination of types that networks use."""
     from seneca_sim.activity import run_network
-    from seneca_sim.graph.network import MaxPool, Network
+    from seneca_sim.graph.network import MaxPool
     from seneca_sim.graph.neurons import CubaLif, SigmaDelta
 
     for number, spikes in ((n, s) for n in ("fp32", "bf16", "int32", "int4") for s in (True, False)):
@@ -154,6 +173,24 @@ def compile_all() -> None:
         layers.append(Layer("o", kinds[-1], (2, 1, 1), (dense,), precision=precision, is_output=True))
         values = None if spikes else np.full(4, 100, np.int32 if integer else np.float32)
         run_network(Network("all", tuple(layers)), [sparse_steps(np.arange(4), values, 1, (2, 4, 4))])
+    for number in ("fp32", "bf16", "int32"):
+        run_network(chain_of_neurons(number), [sparse_steps(np.arange(4), np.ones(4, np.int32), 1, (2, 2, 1))])
+
+
+def chain_of_neurons(number: str) -> Network:
+    """Return a network with quantisers and, in floats, functions and neurons with several sums."""
+    whole = number == "int32"
+    neurons = [Quantise(1.0, -8, 7), MultiThreshold(np.array([[0.0, 1.0]]))]
+    if not whole:
+        neurons += [Activation("tanh"), MguCell(), MinimalCell(), LstmCell(), Product(), ContextThreshold()]
+    precision = Precision("int32" if whole else number, number, number)
+    layers = [Layer("in", None, (2, 2, 1), precision=precision)]
+    for neuron in neurons:
+        sums = len(sum_names(neuron))
+        weight = np.ones((2 * sums, 2, 1, 1), np.int32 if whole else np.float32)
+        edge = Edge("e", len(layers) - 1, "conv", weight, sums=sums)
+        layers.append(Layer("l", neuron, (2, 2, 1), (edge,), precision=precision))
+    return Network("chain", tuple(layers), task="other")
 
 
 def test_cold_compilation(benchmark):
