@@ -21,13 +21,14 @@ from seneca_sim.graph.onnx import OnnxOptions, read_onnx
 from seneca_sim.graph.published import PUBLISHED, build_published, published_options
 from seneca_sim.graph.state_dict import with_weights
 from seneca_sim.graph.stated import check_spiking, with_stated_rules
+from seneca_sim.graph.tflite import read_tflite
 from seneca_sim.shipped import shipped_folder
 from seneca_sim.yaml_positions import did_you_mean
 
 __all__ = ["find_network", "is_published", "load_network", "network_names", "read_graph"]
 
 _SUFFIX = ".h5"
-_OTHER_FORMATS = {".tflite": "TensorFlow Lite", ".pt": "PyTorch", ".pth": "PyTorch", ".npz": "numpy"}
+_OTHER_FORMATS = {".pt": "PyTorch", ".pth": "PyTorch", ".npz": "numpy"}
 
 
 def network_names() -> list[str]:
@@ -79,8 +80,8 @@ def load_network(
     Parameters
     ----------
     name_or_path
-        Shipped network, native file, NIR file, netx file of lava-dl, or ONNX file (``.onnx``); of HDF5 files the content decides
-        the format.
+        Shipped network, or a file: native, NIR, netx of lava-dl (of HDF5 files the content decides the format), ONNX
+        (``.onnx``) or TensorFlow Lite (``.tflite``).
     dt_us
         Time step of the neurons [us], for files that leave it open (NIR).
     reset, max_spikes, v_min
@@ -151,6 +152,8 @@ def _read_file(path: Path, dt_us: float | None, state: Mapping[str, str] | None,
         case "onnx":
             graph = read_onnx(path, OnnxOptions(state=state or {}))
             return with_stated_rules(graph, dt_us=dt_us, **spiking)
+        case "tflite":
+            return with_stated_rules(read_tflite(path), dt_us=dt_us, **spiking)
         case "netx":
             return with_stated_rules(read_netx(path), dt_us=dt_us, **spiking)
         case "nir":
@@ -162,9 +165,9 @@ def _read_file(path: Path, dt_us: float | None, state: Mapping[str, str] | None,
 
 
 def _file_format(path: Path) -> str:
-    """Return ``onnx`` by the name of a file, ``native``, ``nir`` or ``netx`` by its content."""
-    if path.suffix.lower() == ".onnx" and path.is_file():
-        return "onnx"
+    """Return ``onnx`` or ``tflite`` by the name of a file, ``native``, ``nir`` or ``netx`` by its content."""
+    if path.suffix.lower() in (".onnx", ".tflite") and path.is_file():
+        return path.suffix.lower()[1:]
     if path.suffix.lower() in _OTHER_FORMATS and path.is_file():
         raise FileFormatError(
             f"{path}: {_OTHER_FORMATS[path.suffix.lower()]} files cannot be read; export the network as NIR, or write it with "

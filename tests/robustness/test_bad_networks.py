@@ -368,9 +368,9 @@ def test_maps_beyond_memory_are_refused_before_they_are_made(refused):
     refused(message, "run", "wide.h5", "--events", "digits")
 
 
-@pytest.mark.parametrize("suffix", [".pt", ".tflite", ".npz"])
+@pytest.mark.parametrize("suffix", [".pt", ".npz"])
 def test_networks_of_other_tools_are_refused_by_their_kind(refused, suffix):
-    kind = {".pt": "PyTorch", ".tflite": "TensorFlow Lite", ".npz": "numpy"}[suffix]
+    kind = {".pt": "PyTorch", ".npz": "numpy"}[suffix]
     Path(f"a{suffix}").write_bytes(b"x")
     refused(
         f"a{suffix}: {kind} files cannot be read; export the network as NIR, or write it with "
@@ -383,6 +383,11 @@ def test_networks_of_other_tools_are_refused_by_their_kind(refused, suffix):
 def test_a_file_that_is_no_onnx_is_refused(refused):
     Path("a.onnx").write_bytes(b"x")
     refused("a.onnx: not an ONNX file, or a truncated one; export or copy it again", "run", "a.onnx")
+
+
+def test_a_file_that_is_no_tflite_is_refused(refused):
+    Path("a.tflite").write_bytes(b"x")
+    refused("a.tflite: not a TensorFlow Lite file, it lacks the mark TFL3; export or copy it again", "run", "a.tflite")
 
 
 def test_two_inputs_cannot_see_one_recording(refused):

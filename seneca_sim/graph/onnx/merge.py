@@ -62,8 +62,8 @@ def _merged(first: Node | None, second: Node | None) -> Node | None:
             return replace(second, low=_max(second.low, 0))
         case Relu(), Quantise() if not second.bipolar and np.all(np.asarray(second.high) >= 0):
             return replace(second, low=_max(second.low, 0))
-        case Clip(), Quantise() if not second.bipolar and second.rounding == "half_even":
-            return _limited(second, _code(first.low, second.step), _code(first.high, second.step))
+        case Clip(), Quantise() if not second.bipolar and second.rounding in ("half_even", "half_away"):
+            return _limited(second, _code(first.low, second), _code(first.high, second))
         case Quantise(), Relu() if not first.bipolar and np.all(np.asarray(first.high) >= 0):
             return replace(first, low=_max(first.low, 0))
         case Quantise(), Quantise() if not first.bipolar and not second.bipolar and second.rounding in _NEAREST:
@@ -87,9 +87,11 @@ def _max(left: Any, right: Any) -> Any:
     return np.maximum(np.asarray(left, np.float64).reshape(-1), np.asarray(right, np.float64).reshape(-1))
 
 
-def _code(bound: Any, step: Any) -> Any:
+def _code(bound: Any, quantiser: Quantise) -> Any:
     """Return the code that a bound rounds to, in the quantiser's own arithmetic."""
-    code = np.rint(np.asarray(bound, np.float32) / np.asarray(step, np.float32)).astype(np.float64)
+    ratio = np.asarray(bound, np.float32) / np.asarray(quantiser.step, np.float32)
+    away = np.sign(ratio) * np.floor(np.abs(ratio) + np.float32(0.5))
+    code = np.asarray(away if quantiser.rounding == "half_away" else np.rint(ratio), np.float64)
     return float(code) if code.ndim == 0 else code
 
 

@@ -35,7 +35,7 @@ from seneca_sim.graph.onnx.sampling import SAMPLING
 from seneca_sim.graph.onnx.shaping import SHAPING, TAIL
 from seneca_sim.graph.onnx.values import Constant, Signal
 
-__all__ = ["OnnxOptions", "read_onnx"]
+__all__ = ["OnnxOptions", "build_graph", "read_onnx"]
 
 QONNX_DOMAINS = {"onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general"}
 """Spellings of the domain of Quant, BipolarQuant, Trunc and MultiThreshold in real files."""
@@ -82,8 +82,11 @@ def read_onnx(path: str | Path, options: OnnxOptions | None = None) -> Graph:
 
     Raises `FileFormatError` for what is no ONNX file or a broken one, `GraphError` for what cannot be built.
     """
-    options = options or OnnxOptions()
-    model = read_model(Path(path))
+    return build_graph(read_model(Path(path)), options or OnnxOptions())
+
+
+def build_graph(model: OnnxModel, options: OnnxOptions) -> Graph:
+    """Return a model of operators as a graph."""
     conversion = Conversion(model.name, model.opset)
     conversion.values.update({name: Constant(array) for name, array in model.constants.items()})
     _check_state(model, options)
