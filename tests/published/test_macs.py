@@ -2,7 +2,7 @@ import pytest
 
 from seneca_sim.graph.lower import lower
 from seneca_sim.graph.published import PUBLISHED, build_published
-from seneca_sim.graph.table import layer_table
+from seneca_sim.graph.table import layer_table, network_totals
 
 
 def macs(name, **options):
@@ -63,6 +63,23 @@ def test_maps_of_seed_on_one_megapixel_are_the_published_ones():
     assert [layers[f"level{k}"].shape for k in (1, 2, 3)] == [(256, 45, 80), (256, 23, 40), (256, 12, 20)]
     gen1 = {layer.name: layer for layer in lower(build_published("seed-128-lstm", {"size": (240, 304)})).layers}
     assert [gen1[f"level{k}"].shape for k in (1, 2, 3)] == [(128, 30, 38), (128, 15, 19), (128, 8, 10)]
+
+
+@pytest.mark.parametrize("name", list(PUBLISHED))
+def test_every_network_takes_another_size(name):
+    sizes = {"ems": (96, 64), "ms-": (96, 64), "sew": (96, 64), "kws": (1, 1), "pil": (70, 120), "gen": (111, 143)}
+    size = sizes.get(name[:3], (75, 90))
+    if name == "ncaltech-msd":
+        size = (127, 159)
+    network = lower(build_published(name, {"size": size}))
+    assert network.layers[0].shape[1:] == size
+
+
+def test_memory_of_red_without_head_is_the_published_one():
+    graph = build_published("red", {})
+    totals = network_totals(lower(graph), graph)
+    bits = totals.weight_bits - totals.head_weight_bits + totals.state_bits + totals.held_bits
+    assert bits / 1e6 == pytest.approx(404.1, abs=0.06)
 
 
 def test_heads_are_marked():

@@ -7,6 +7,9 @@ convolutions keep their width. Which variant of the repository the hardware tabl
 a calibrated reconstruction. Also not theirs: gates act behind the recurrent weights, u (W y) for W (u y), so that the weights see
 events only; the repository multiplies first. `-dense` has no thresholds: every neuron sends its state at every step.
 
+Limit: cells run with one threshold, or one for each channel; thresholds that differ between positions count as parameters, but
+weights that state them are refused, and mappings hold no memory for them (19.5 Mb of 16 bits at dimension 256).
+
 Input: as RED, 6 channels of time surfaces.
 """
 
