@@ -1,9 +1,11 @@
 """Gated cells, broadcasts, enlarged maps and delays become layers that compute what their graph says."""
 
 import numpy as np
+import pytest
 
 from seneca_sim.graph import (
     Affine,
+    AvgPool2d,
     BatchNorm2d,
     Concat,
     ContextAware,
@@ -18,6 +20,7 @@ from seneca_sim.graph import (
     GraphBuilder,
     Identity,
     Input,
+    Li,
     Lif,
     LstmCell,
     MaxPool2d,
@@ -27,6 +30,7 @@ from seneca_sim.graph import (
     Quantise,
     Relu,
     SqueezeExcite,
+    SumPool2d,
     Upsample,
     lower,
     placeholder,
@@ -246,3 +250,50 @@ def test_resets_reach_the_layer():
     build = GraphBuilder("net").add("input", Input((2,))).add("lif", Lif(0.5), reset_every=5, reset_first=2)
     layer = lower(build.add("output", Output()).graph()).layers[1]
     assert (layer.reset_every, layer.reset_first) == (5, 2)
+
+
+@pytest.mark.parametrize(
+    ("operator", "kinds"),
+    [
+        (Conv2d(np.ones((2, 2, 2, 2), np.int8), np.ones(2), stride=2), ["conv", "add"]),
+        (SumPool2d(2), ["conv", "add"]),
+        (AvgPool2d(3, 1), ["conv", "add"]),
+    ],
+)
+def test_what_shrinks_a_map_over_a_delay_is_done_in_the_step_before(operator, kinds):
+    build = GraphBuilder("net").add("input", Input((2, 4, 4))).add("first", Li(0.5))
+    build.add("feed", AvgPool2d(2) if not isinstance(operator, AvgPool2d) else AvgPool2d(3, 1), "input")
+    build.add("second", Li(0.25)).add("output", Output()).add("back", operator, "first", delay=1).link("back", "second")
+    network = assert_same(build.graph(), steps=4)
+    (replayed,) = [edge for edge in network.layers[2].edges if edge.delay]
+    inner = network.layers[replayed.source]
+    assert [inner.edges[0].kind, replayed.kind] == kinds
+    assert isinstance(inner.neuron, Identity)
+
+
+@pytest.mark.parametrize("operator", [Upsample(2), ConvTranspose2d(np.ones((2, 2, 2, 2), np.int8), stride=2)])
+def test_what_enlarges_a_map_over_a_delay_is_done_in_the_step_before(operator):
+    build = GraphBuilder("net").add("input", Input((2, 4, 4))).add("small", AvgPool2d(2)).add("first", Li(0.5))
+    build.add("second", Li(0.25), "input").add("output", Output()).add("back", operator, "first", delay=1)
+    network = assert_same(build.link("back", "second").graph(), steps=4)
+    (replayed,) = [edge for edge in network.layers[2].edges if edge.delay]
+    assert (replayed.kind, replayed.upsample) == ("add", (1, 1))
+    assert network.layers[replayed.source].edges[0].upsample == (2, 2)
+
+
+def test_gates_that_see_a_strided_step_before_get_unit_weights():
+    rng = np.random.default_rng(12)
+    build = GraphBuilder("net").add("input", Input((2, 4, 4))).add("first", Li(0.5))
+    build.add("x", Conv2d(rng.random((4, 2, 2, 2)), stride=2), "input").add("mgu", MguCell()).add("output", Output())
+    build.add("back", Conv2d(rng.random((4, 2, 2, 2)), rng.random(4), stride=2), "first", delay=1).link("back", "mgu")
+    network = assert_same(build.graph(), steps=4)
+    (replayed,) = [edge for edge in network.layers[2].edges if edge.delay]
+    assert (replayed.weight.shape, replayed.first_sum, replayed.sums) == ((4, 4, 1, 1), 1, 2)
+
+
+def test_inputs_of_the_step_before_pass_weights_through_a_copy():
+    build = GraphBuilder("net").add("input", Input((2, 4, 4))).add("first", Li(0.5)).add("output", Output())
+    build.add("back", Conv2d(np.ones((2, 2, 3, 3), np.int8), padding=1), "input").link("back", "first", delay=1)
+    network = assert_same(build.graph(), steps=4)
+    (replayed,) = [edge for edge in network.layers[1].edges if edge.delay]
+    assert (replayed.kind, network.layers[replayed.source].name) == ("conv", "input.before")
