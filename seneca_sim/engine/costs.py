@@ -69,6 +69,7 @@ class Costs:
 def costs_of(network: Network, chip: Chip) -> Costs:
     """Return what the programs of a chip cost a network.
 
+    >>> import numpy as np
     >>> from seneca_sim.chip import load_chip
     >>> from seneca_sim.graph.network import Edge
     >>> from seneca_sim.graph.neurons import Relu
