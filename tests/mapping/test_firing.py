@@ -1,25 +1,32 @@
 """What may be skipped where nothing arrived: hand-worked biases, and that skipped neurons really send nothing."""
 
+import itertools
+from typing import get_args
+
 import numpy as np
 import pytest
 
+from seneca_sim.activity import run_network
 from seneca_sim.chip.neuron_programs import Sum
-from seneca_sim.graph.network import Edge, Layer, Network
+from seneca_sim.graph.network import Edge, Layer, Network, Precision
 from seneca_sim.graph.neurons import (
     Activation,
     Clip,
     ContextThreshold,
     Delay,
+    Function,
     GruCell,
     Identity,
     MultiThreshold,
     Product,
     Quantise,
     Relu,
+    Rounding,
     SigmaDelta,
     ThresholdRelu,
 )
 from seneca_sim.mapping.firing import evaluate_rule, fire_options, sums_of_layer
+from tests.activity.test_random_networks import as_trace
 from tests.mapping.systems import add, conv, host, layer
 
 STAIRS = MultiThreshold(np.array([[0.5, 1.5, 2.5]]))
@@ -127,3 +134,33 @@ def test_options_are_the_fields_of_the_neuron():
         "sums": (Sum(),),
         "delay": 3,
     }
+
+
+RECTIFIERS = [
+    *(Relu(), ThresholdRelu(0.25), ThresholdRelu(-0.25), Clip(), Clip(-1, 0), Clip(-1, 1), Identity()),
+    *(Activation(function, threshold) for function in get_args(Function) for threshold in (0.0, 0.05, 0.6)),
+    *(Quantise(0.5, low, 3, rounding) for rounding in get_args(Rounding) for low in (0, -4)),
+    Quantise(0.5, -1, 1, bipolar=True),
+    *(MultiThreshold(np.array([[-0.3, 0.2, 0.7]]), 0.5, offset) for offset in (0.0, -0.5, -1.0)),
+    *(SigmaDelta(0.125, mode, activation) for mode in ("round", "deadband") for activation in ("relu", "identity")),
+]
+BIASES = (-3.0, -0.7, -0.25, -0.03, 0.0, 0.01, 0.04, 0.2, 0.24, 0.26, 2.0)
+
+
+@pytest.mark.parametrize("types", ["fp32", "bf16"])
+def test_neurons_that_may_be_skipped_send_nothing_where_nothing_arrives(types):
+    skipped = 0
+    precision = Precision(types, types, types)
+    nothing = as_trace(np.zeros((3, 2, 2, 2), np.float32), binary=False)
+    for neuron, bias in itertools.product(RECTIFIERS, BIASES):
+        edge = Edge("e", 0, "conv", np.ones((2, 2, 1, 1), np.float32))
+        hidden = Layer(
+            "x", neuron, (2, 2, 2), (edge,), np.full(2, bias, np.float32), precision=precision, is_output=True
+        )
+        rule = evaluate_rule(hidden)
+        layers = Layer("in", None, (2, 2, 2), precision=precision), hidden
+        sent = np.diff(run_network(Network("n", layers, task="other"), [nothing]).layers[1].step_start)
+        assert rule != "touched" or not sent.any(), (neuron, bias)
+        assert rule != "touched_later" or not sent[1:].any(), (neuron, bias)
+        skipped += rule != "always"
+    assert skipped > 150
