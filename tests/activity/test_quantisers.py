@@ -150,3 +150,29 @@ def test_networks_of_two_and_three_bits_give_the_golden_outputs(shared_data, nam
     trace = run_network(network, [as_trace(frame, binary=False)])
     sent_last = dense_steps(trace.layers[-1], network.layers[-1].out_shape).ravel()
     np.testing.assert_allclose(sent_last, arrays["output"].ravel(), atol=1e-5)
+
+
+def test_a_network_of_four_bits_differs_from_float32_sums_at_ties_only(shared_data):
+    """Our codes are those of exact sums; the golden output was summed in float32, where some neurons lie on ties."""
+    pytest.importorskip("onnx")
+    from seneca_sim.graph.lower import lower
+    from seneca_sim.graph.onnx import read_onnx
+
+    network = lower(read_onnx(shared_data("models/qonnx/espcn_nnresize_quant.onnx")))
+    arrays = np.load(shared_data("models/qonnx/espcn_nnresize_golden.npz"))
+    trace = run_network(network, [as_trace(arrays["input"].astype(np.float32), binary=False)])
+    maps = [dense_steps(part, layer.out_shape)[0] for part, layer in zip(trace.layers, network.layers, strict=True)]
+    for layer, sent_map in list(zip(network.layers, maps, strict=True))[2:4]:
+        edge, neuron = layer.edges[0], layer.neuron
+        source = network.layers[edge.source].neuron
+        (py, px), (kernel_y, kernel_x) = edge.padding, edge.kernel
+        codes = np.pad(np.rint(maps[edge.source] / np.float64(source.step)), ((0, 0), (py, py), (px, px)))
+        windows = np.lib.stride_tricks.sliding_window_view(codes, (kernel_y, kernel_x), axis=(1, 2))
+        total = np.einsum("oikl,iyxkl->oyx", edge.weight.astype(np.float64), windows, optimize=True)
+        x = total * (edge.scale.astype(np.float64) * source.step).reshape(-1, 1, 1)
+        x += 0 if layer.bias is None else layer.bias.reshape(-1, 1, 1)
+        expected = np.clip(np.rint(x / neuron.step), neuron.low, neuron.high)
+        np.testing.assert_array_equal(np.rint(sent_map / neuron.step), expected)
+    off = np.rint((maps[-1] - arrays["output"][0]) * 255)
+    assert np.abs(off).max() <= 1
+    assert np.count_nonzero(off) <= 20
