@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seneca_sim.errors import RequestError
+from seneca_sim.events.camera import LARGEST
 from seneca_sim.events.inputs import opened
 from seneca_sim.events.recording import FrameRecording, Recording
 from seneca_sim.report.recordings import (
@@ -29,8 +30,6 @@ __all__ = ["RecordingQuestion", "answer"]
 
 RECORDINGS = (".npz", ".dat")
 """Formats in which recordings are written."""
-MOST_SHOWN = 1000
-"""Steps that are sliced for a network where nobody says how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +53,14 @@ class RecordingQuestion:
     width: int | None = None
     network_set: tuple[str, ...] = ()
 
-    def source(self) -> str:
-        """Return the file, or the name of the synthetic recording that is asked for."""
+    def source(self, camera: tuple[int, int] | None = None) -> str:
+        """Return the file, or the name of the synthetic recording that is asked for, from a `camera` of the network's size."""
         made = {"size": self.size, "duration": self.duration, "seed": self.seed}
         if self.synthesise is not None:
             if self.file is not None:
                 raise RequestError(f"synthesise makes a recording of its own; leave {self.file!r} out")
             if self.network is not None:
-                made["size"] = None
+                made["size"] = None if camera is None else f"{camera[0]}x{camera[1]}"
             query = "&".join(f"{key}={value}" for key, value in made.items() if value is not None)
             return f"synthetic:{self.synthesise}" + (f"?{query}" if query else "")
         if self.file is None:
@@ -84,18 +83,19 @@ class RecordingQuestion:
 
 def answer(question: RecordingQuestion, output: Path | None = None) -> Iterator[str]:
     """Yield the answer's lines; draw or write to `output` if there is one."""
-    source = question.source()
+    network = None if question.network is None else question.loaded()
+    source = question.source(None if network is None else camera_size(network))
     if output is not None and output.suffix.lower() not in (".png", ".pdf", ".svg", *RECORDINGS):
         raise RequestError(
             f"{output}: expected a picture (.png, .pdf, .svg) or a recording ({', '.join(RECORDINGS)}) as output"
         )
     writes = output is not None and output.suffix.lower() in RECORDINGS
-    if question.network is not None:
+    if network is not None:
         if writes:
             raise RequestError(
                 f"{output}: what a network sees is drawn, not recorded; choose a picture such as seen.png"
             )
-        yield from _seen(question, source, output)
+        yield from _seen(question, network, source, output)
         return
     only = {"slice": question.slice, "input": question.input, "steps": question.steps, "crop": question.crop}
     only |= {"pool": question.pool, "resize": question.resize, "width": question.width}
@@ -124,14 +124,22 @@ def answer(question: RecordingQuestion, output: Path | None = None) -> Iterator[
         yield _drawn(facts)
 
 
-def _seen(question: RecordingQuestion, source: str, output: Path | None) -> Iterator[str]:
+def camera_size(network: Network) -> tuple[int, int] | None:
+    """Return width and height of the camera that a network was made for, None where no synthetic one has that size."""
+    contract = network.input_contract
+    _, rows, columns = next(layer.shape for layer in network.layers if layer.is_input)
+    size = contract.sensor_width or columns * contract.pool, contract.sensor_height or rows * contract.pool
+    return size if size[0] <= LARGEST[0] and size[1] <= LARGEST[1] else None
+
+
+def _seen(question: RecordingQuestion, network: Network, source: str, output: Path | None) -> Iterator[str]:
     """Yield what a network sees of a recording."""
     from seneca_sim.events.view import parse_view
 
     if question.steps is not None and question.steps < 1:
         raise RequestError(f"steps must be an integer >= 1, not {question.steps}")
     view = parse_view(question.crop, question.pool, question.resize, question.swap_xy, question.flip_polarity)
-    seen = seen_input(question.loaded(), source, view, question.steps)
+    seen = seen_input(network, source, view, question.steps)
     yield seen_text(seen)
     if output is not None:
         from seneca_sim.report.recording_plots import save_figure, seen_figure

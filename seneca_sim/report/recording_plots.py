@@ -81,7 +81,15 @@ def seen_figure(seen: SeenInput) -> Figure:
             if row == 0:
                 axis.set_title(names[channel] if channel < len(names) else str(channel), fontsize="small")
         axes[row, 0].set_ylabel(f"step {step}", fontsize="small")
-    figure.colorbar(drawn, ax=axes, fraction=0.05, pad=0.02, aspect=30, shrink=0.6, label="value")
+    figure.colorbar(
+        drawn,
+        ax=axes,
+        fraction=0.05,
+        pad=0.02,
+        aspect=30,
+        shrink=0.6,
+        label="change" if contract.differences else "value",
+    )
     more = f", {shown} of {channels} channels" if shown < channels else ""
     figure.suptitle(f"{seen.source} for {seen.network.name}{more}\n{contract_text(contract)}", fontsize="small")
     return figure
