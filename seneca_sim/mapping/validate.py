@@ -203,6 +203,8 @@ def _state_rows(network: Network, chip: Chip, mapping: Mapping) -> Iterator[str]
                 why = "neurons that remember need all their rows"
             elif order == "conventional":
                 why = "the conventional order needs all rows"
+            elif any(edge.broadcast for edge in layer.edges):
+                why = "all rows wait for what a broadcast edge brings"
             else:
                 why = "with fewer the chip deadlocks"
             yield f"{given}, {needed} needed ({why}); set state_rows: {needed}"

@@ -1,6 +1,7 @@
 """Automatic mapping of cells, squeeze-excite, U-Nets and a detector of published size, run on the cycle-level engine."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -114,4 +115,18 @@ def test_a_cell_that_is_too_large_is_refused_by_its_bits():
     assert str(caught.value) == (
         f"gru: one row of one channel needs {need} bits, a core has 1000; input channels are not split: use narrower weights or "
         "more data memory (core.data_memory_bits)"
+    )
+
+
+def test_a_map_behind_a_broadcast_edge_is_refused_with_fewer_rows_than_all():
+    net = squeezed()
+    mapping = automatic_mapping(net, SENECA)
+    index = next(index for index, part in enumerate(mapping.parts) if part.layer == 4)
+    less = replace(mapping.parts[index], state_rows=7)
+    found = mapping_findings(
+        net, SENECA, replace(mapping, parts=(*mapping.parts[:index], less, *mapping.parts[index + 1 :]))
+    )
+    assert found == (
+        f"scaled on core {less.core}: 7 state rows, 8 needed (all rows wait for what a "
+        "broadcast edge brings); set state_rows: 8",
     )
