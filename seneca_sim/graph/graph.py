@@ -219,11 +219,6 @@ class GraphBuilder:
             self._resets[name] = (reset_every, reset_first)
         return self
 
-    @property
-    def last(self) -> str:
-        """The node added last."""
-        return next(reversed(self._nodes))
-
     def link(self, source: str, target: str, *, delay: Literal[0, 1] = 0, port: int | None = None) -> GraphBuilder:
         """Add a link, at the next port if none is stated; with delay 1 it may close a cycle."""
         if port is None:

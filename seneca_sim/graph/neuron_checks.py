@@ -29,6 +29,7 @@ __all__ = ["check_cell_reset", "check_neuron"]
 
 _MOST_SPIKES = (1 << 31) - 1
 _MOST_STEPS = 1 << 16
+_MOST_FRACTION_BITS = 31
 
 
 def check_neuron(where: str, neuron: Neuron) -> None:
@@ -47,6 +48,10 @@ def check_neuron(where: str, neuron: Neuron) -> None:
             step = np.asarray(neuron.step)
             if np.any(step <= 0 if neuron.mode == "round" else step < 0):
                 raise GraphError(f"{where}: the step of a sigma-delta neuron in mode {neuron.mode!r} must be {least}")
+            if not 0 <= neuron.fraction_bits <= _MOST_FRACTION_BITS:
+                raise GraphError(
+                    f"{where}: fraction_bits is {neuron.fraction_bits}, expected 0 to {_MOST_FRACTION_BITS}: states have 32 bits"
+                )
         case Activation():
             if np.any(np.asarray(neuron.threshold) < 0):
                 raise GraphError(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seneca_sim.graph.graph import Graph, Link
 from seneca_sim.graph.neurons import Clip, Delay, Neuron, Quantise, Relu, ThresholdRelu, sum_names
-from seneca_sim.graph.nodes import Add, Affine, Dense, MaxPool2d, Node, Output
+from seneca_sim.graph.nodes import Add, Affine, Dense, DetectionOutput, MaxPool2d, Node, Output
 from seneca_sim.graph.ports import Form
 from seneca_sim.graph.wires import per_channel
 
@@ -98,5 +98,5 @@ def is_foldable_delay(graph: Graph, name: str, delay: Delay) -> bool:
         node = graph.nodes[name]
         if isinstance(node, Neuron):
             return not isinstance(node, Delay) and len(sum_names(node)) == 1
-        if isinstance(node, Output):
+        if isinstance(node, Output | DetectionOutput):
             return True
