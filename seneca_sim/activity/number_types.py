@@ -126,6 +126,7 @@ def sent_step(layer: Layer) -> float | None:
     It is 1 for numbers of spikes and integer arithmetic, the step of a quantiser, and the scale of a `MultiThreshold`
     whose offset is a multiple of it; each must be one number for all channels, and must not be rounded to bf16.
 
+    >>> from seneca_sim.graph.network import Precision
     >>> sent_step(Layer("codes", Quantise(0.125, -8, 7), (4, 1, 1), precision=Precision("int8", "int32", "int4")))
     0.125
     """
