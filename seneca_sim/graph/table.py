@@ -119,8 +119,12 @@ def graph_parameters(graph: Graph, nodes: Collection[str] | None = None) -> int:
 def _trained(node: Node) -> list[Array]:
     """Return the arrays of a node that training changes."""
     match node:
+        case Conv2d() if node.mask is not None and not node.mask.all():
+            seen = node.mask.any(axis=(0, 1))  # rows and columns of taps that no channel has are padding, not weights
+            weight = node.weight[:, :, seen.any(axis=1)][:, :, :, seen.any(axis=0)]
+            found: list[object] = [node.weight if seen.all() else weight, node.bias]
         case Conv2d() | ConvTranspose2d() | Dense():
-            found: list[object] = [node.weight, node.bias]
+            found = [node.weight, node.bias]
         case BatchNorm2d():
             found = [node.gain, node.offset]
         case _ if isinstance(node, Block):

@@ -7,6 +7,7 @@ from onnx import helper
 
 from seneca_sim.graph import Add, Conv2d, Dense, Flatten, Relu, Upsample, lower
 from seneca_sim.graph.neurons import Clip, Product
+from seneca_sim.graph.table import graph_parameters
 from tests.onnx.models import both, load, model, result
 
 
@@ -61,6 +62,7 @@ def test_uneven_padding_is_said_and_masked(tmp_path):
     assert isinstance(conv, Conv2d)
     assert conv.padding == (1, 1)
     assert int(conv.mask.sum()) == 9
+    assert graph_parameters(graph) == 9
 
 
 TRANSPOSED = {

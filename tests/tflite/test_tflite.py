@@ -9,6 +9,7 @@ import tflite
 
 from seneca_sim.errors import FileFormatError, GraphError
 from seneca_sim.graph import load_network, lower
+from seneca_sim.graph.table import graph_parameters
 from seneca_sim.graph.tflite import read_tflite
 from tests.onnx.models import result, values
 from tests.tflite.files import write
@@ -143,6 +144,11 @@ def test_trained_networks_send_the_recorded_codes(shared_data, name, tensors, di
     shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     assert np.abs(np.clip(np.rint(shares * 256) - 128, -128, 127) - arrays["output"][0]).max() <= 2 * different
     assert network.assumptions[-1].endswith("Softmax at the end of the network is left to the host")
+
+
+def test_parameters_are_those_that_were_trained(shared_data):
+    graph = read_tflite(shared_data("models/tflite/resnet8_int8.tflite"))
+    assert graph_parameters(graph) == 77_706
 
 
 def refused(kind, path):
