@@ -59,7 +59,7 @@ class Connection:
     @cached_property
     def float_weight(self) -> NDArray[np.float32]:
         """The same in float32."""
-        return self.weight.astype(np.float32)
+        return self.weight.astype(np.float32, copy=False)
 
     @cached_property
     def bfloat_weight(self) -> NDArray[np.float32]:
@@ -73,7 +73,7 @@ class Connection:
     @cached_property
     def wide_weight(self) -> NDArray[np.int32]:
         """The same in int32."""
-        return self.weight.astype(np.int32)
+        return self.weight.astype(np.int32, copy=False)
 
     @cached_property
     def largest_sum(self) -> int:

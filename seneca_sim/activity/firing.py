@@ -24,6 +24,8 @@ from seneca_sim.graph.neurons import (
     Relu,
     SigmaDelta,
     ThresholdRelu,
+    is_cell,
+    is_stateful,
 )
 from seneca_sim.kernels.maps import max_pool
 from seneca_sim.kernels.quantisers import BIPOLAR, ROUNDINGS, count_thresholds
@@ -59,7 +61,9 @@ class Neurons:
         self.bias = None if layer.bias is None else self.number("bias", layer.bias, sums * channels).reshape(1, -1)
         shape = (rows * columns, channels)
         out_shape = (layer.out_shape[1] * layer.out_shape[2], channels)
-        self.v, self.current = (np.zeros(shape, self.dtype) for _ in range(2))
+        lives_on = is_cell(neuron) or (is_stateful(neuron) and not isinstance(neuron, Delay))
+        self.v = np.zeros(shape if lives_on else (0, 0), self.dtype)
+        self.current = np.zeros(shape if isinstance(neuron, CubaLif) else (0, 0), self.dtype)
         self.y = np.zeros(shape, self.dtype)
         spiking = isinstance(neuron, If | Lif | CubaLif)
         self.spikes = np.zeros(shape if spiking else (0, 0), np.int32)
