@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seneca_sim.graph import is_published, load_network
+from seneca_sim.graph.contract import contract_text
 from seneca_sim.graph.load import read_graph
 from seneca_sim.graph.lower import lower
 from seneca_sim.graph.network import Layer, Network
@@ -63,8 +64,7 @@ def shown_network(name: str | Path, *, numerics: str | None = None, **options: A
 
 def network_text(network: Network, totals: NetworkTotals) -> str:
     """Return the layers of a network, its inputs and what was assumed when it was read."""
-    contract = network.input_contract
-    heading = [f"{network.name}: {network.task}; input as {contract.representation}, {contract.slice_us} us a step"]
+    heading = [f"{network.name}: {network.task}; {contract_text(network.input_contract)}"]
     if network.dt_us is not None:
         heading.append(f"time step of the neurons: {network.dt_us:g} us")
     table = layer_table(network)
