@@ -65,6 +65,7 @@ class Request:
     reset: ResetRule | None = None
     max_spikes: int | None = None
     numerics: str | None = None
+    state: tuple[str, ...] = ()
     size: str | tuple[int, int] | None = None
     width: int | None = None
     network_set: tuple[str, ...] = ()
@@ -87,9 +88,9 @@ class Request:
         for name in ("seed", "warmup"):
             _check_least(name, getattr(self, name), 0)
         _check_positive("dt_us", self.dt_us)
-        for name in ("set", "network_set"):
+        for name, kind in _LISTS.items():
             if isinstance(value := getattr(self, name), str):
-                raise RequestError(f"{name} must be a list of key=value texts, not the text {value!r}")
+                raise RequestError(f"{name} must be a list of {kind} texts, not the text {value!r}")
         if self.events is not None and self.activity is not None:
             raise RequestError(
                 "events and activity exclude each other: a network either runs on events or replays an activity"
@@ -161,7 +162,7 @@ class Request:
                 raise RequestError(
                     f"{where}: {name} was a Python object, which a run file cannot hold; save it and give its path"
                 )
-        for name in {"set", "network_set"} & values.keys():
+        for name in _LISTS.keys() & values.keys():
             values[name] = tuple(str(item) for item in values[name])
         if "slice" in values:
             values["slice"] = str(values["slice"])
@@ -177,11 +178,13 @@ SHAPING = ("crop", "pool", "resize", "swap_xy", "flip_polarity")
 _RANDOM = "random:"
 _DRAWN = re.compile(r"random:(\d{1,18})(?::(\d*\.?\d+(?:e-?\d+)?))?", re.ASCII)
 _NAMES = ("network", "input", "events", "activity", "chip", "mapping", "weights")
+_LISTS = {"set": "key=value", "network_set": "key=value", "state": "output:input"}
+"""Arguments that are several texts, and how each reads."""
 _OBJECT = "<object: "
 _PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(ARGUMENTS, str),
     **dict.fromkeys(("cores", "steps", "max_spikes", "pool", "width", "seed", "warmup"), int),
-    **dict.fromkeys(("set", "network_set"), list),
+    **dict.fromkeys(_LISTS, list),
     "dt_us": (int, float),
     "slice": (str, int),
     **dict.fromkeys(("swap_xy", "flip_polarity"), bool),
@@ -190,7 +193,7 @@ _TYPE_NAMES: dict[type | tuple[type, ...], str] = {
     str: "a text",
     int: "an integer",
     bool: "true or false",
-    list: "a list of key=value texts",
+    list: "a list of texts",
     (int, float): "a number",
     (str, int): "a text or an integer",
 }

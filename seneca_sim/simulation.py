@@ -63,6 +63,7 @@ def simulate(
     reset: ResetRule | None = None,
     max_spikes: int | None = None,
     numerics: str | None = None,
+    state: Sequence[str] = (),
     size: str | tuple[int, int] | None = None,
     width: int | None = None,
     network_set: Sequence[str] = (),
@@ -98,6 +99,8 @@ def simulate(
         polarities exchanged.
     dt_us, reset, max_spikes, numerics
         What network files may leave open: neuron time step, reset rule, spikes per step, number types.
+    state
+        Recurrence of an ONNX step graph: ``output:input`` texts, the input takes the output's value of the step before.
     size, width, network_set
         Of a published network (``seneca-sim list models``): rows and columns such as ``240x304``, a factor for channels, other
         options as ``key=value`` texts.
@@ -117,7 +120,7 @@ def simulate(
     """
     choices = Request(
         network, events, activity, chip, tuple(set), mapping, goal, cores, engine, noc, order, steps, dt_us,
-        slice, input, crop, pool, resize, swap_xy, flip_polarity, reset, max_spikes, numerics, size, width,
+        slice, input, crop, pool, resize, swap_xy, flip_polarity, reset, max_spikes, numerics, tuple(state), size, width,
         tuple(network_set), weights, overflow, seed, warmup,
     )  # fmt: skip
     return simulate_request(choices, progress)

@@ -213,7 +213,7 @@ def network_of(request: Request, sources: Sources) -> Network:
     """Return the network of a request, with what its file leaves open set by the user; weights to be drawn are not yet."""
     options = {
         name: value
-        for name in ("dt_us", "reset", "max_spikes", "numerics", "size", "width", "network_set", "weights")
+        for name in ("dt_us", "reset", "max_spikes", "numerics", "state", "size", "width", "network_set", "weights")
         if (value := getattr(request, name)) not in (None, ())
     }
     if request.drawn_weights():

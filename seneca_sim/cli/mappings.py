@@ -19,6 +19,7 @@ from seneca_sim.cli.options import (
     Reset,
     Set,
     Size,
+    State,
     Weights,
     Width,
 )
@@ -49,6 +50,7 @@ def map_(
     reset: Reset = None,
     max_spikes: MaxSpikes = None,
     numerics: Numerics = None,
+    state: State = None,
     size: Size = None,
     width: Width = None,
     network_set: NetworkSet = None,
@@ -60,7 +62,13 @@ def map_(
 
     choices = {"network": network, "chip": chip, "set": tuple(set_ or ()), "goal": goal, "cores": cores, "order": order}
     function = {"dt_us": dt_us, "reset": reset, "max_spikes": max_spikes, "numerics": numerics}
-    built = {"size": size, "width": width, "network_set": tuple(network_set or ()), "weights": weights}
+    built = {
+        "state": tuple(state or ()),
+        "size": size,
+        "width": width,
+        "network_set": tuple(network_set or ()),
+        "weights": weights,
+    }
     load = {"events": events, "activity": activity}
     with live_progress() as progress:
         text = write_mapping({**choices, **function, **built, **load}, output, progress)
@@ -76,6 +84,7 @@ def validate(
     set_: Set = None,
     order: Annotated[str | None, typer.Option("--order", help="Convolution: depth-first or conventional.")] = None,
     numerics: Numerics = None,
+    state: State = None,
     size: Size = None,
     width: Width = None,
     network_set: NetworkSet = None,
@@ -83,6 +92,6 @@ def validate(
     """Check a mapping against network and chip: coverage, memory by kind, row buffers, routing tables."""
     from seneca_sim.simulation import check_mapping
 
-    built = {"size": size, "width": width, "network_set": tuple(network_set or ())}
+    built = {"state": tuple(state or ()), "size": size, "width": width, "network_set": tuple(network_set or ())}
     chosen = {"chip": chip, "set": tuple(set_ or ()), "order": order, "numerics": numerics}
     typer.echo(check_mapping(mapping, network, **chosen, **built))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seneca_sim.cli.options import DtUs, MaxSpikes, NetworkSet, Reset, Size, Width
+from seneca_sim.cli.options import DtUs, MaxSpikes, NetworkSet, Reset, Size, State, Width
 
 __all__ = ["add_commands"]
 
@@ -23,6 +23,7 @@ def convert(
     dt_us: DtUs = None,
     reset: Reset = None,
     max_spikes: MaxSpikes = None,
+    state: State = None,
     size: Size = None,
     width: Width = None,
     network_set: NetworkSet = None,
@@ -33,7 +34,13 @@ def convert(
     """Write a network as a native or a NIR file; prints what had to be assumed."""
     from seneca_sim.graph.convert import convert_network
 
-    built = {"size": size, "width": width, "network_set": tuple(network_set or ()), "weights": weights}
+    built = {
+        "state": tuple(state or ()),
+        "size": size,
+        "width": width,
+        "network_set": tuple(network_set or ()),
+        "weights": weights,
+    }
     graph = convert_network(source, target, dt_us=dt_us, reset=reset, max_spikes=max_spikes, **built)
     typer.echo(f"{graph.name}: {len(graph.nodes)} nodes written to {target}")
     for sentence in graph.assumptions:

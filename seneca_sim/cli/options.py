@@ -27,6 +27,7 @@ __all__ = [
     "Resize",
     "Set",
     "Size",
+    "State",
     "Slice",
     "SwapXy",
     "Weights",
@@ -68,6 +69,12 @@ NetworkSet = Annotated[
     list[str] | None,
     typer.Option(
         "--network-set", help="Other option of a published network, e.g. time_steps=5; repeatable.", metavar="KEY=VALUE"
+    ),
+]
+State = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state", help="Output of an ONNX step graph that its input is in the next step; repeatable.", metavar="OUT:IN"
     ),
 ]
 Weights = Annotated[

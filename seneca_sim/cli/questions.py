@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seneca_sim.cli.options import DtUs, NetworkSet, Numerics, Set, Size, Width
+from seneca_sim.cli.options import DtUs, NetworkSet, Numerics, Set, Size, State, Width
 
 __all__ = ["add_commands"]
 
@@ -35,6 +35,7 @@ def show(
     set_: Set = None,
     dt_us: DtUs = None,
     numerics: Numerics = None,
+    state: State = None,
     size: Size = None,
     width: Width = None,
     network_set: NetworkSet = None,
@@ -46,7 +47,7 @@ def show(
     """Show every constant of a chip with its source, or the layers of a network."""
     from seneca_sim.report.catalogue import shown_text
 
-    built = {"size": size, "width": width, "network_set": tuple(network_set or ())}
+    built = {"state": tuple(state or ()), "size": size, "width": width, "network_set": tuple(network_set or ())}
     typer.echo(shown_text(name, tuple(set_ or ()), json, draw, dt_us=dt_us, numerics=numerics, **built))
 
 

@@ -28,6 +28,7 @@ from seneca_sim.cli.options import (
     Set,
     Size,
     Slice,
+    State,
     SwapXy,
     Weights,
     Width,
@@ -77,6 +78,7 @@ def run(
     reset: Reset = None,
     max_spikes: MaxSpikes = None,
     numerics: Numerics = None,
+    state: State = None,
     size: Size = None,
     width: Width = None,
     network_set: NetworkSet = None,
@@ -95,7 +97,13 @@ def run(
     chosen = {"chip": chip, "set": tuple(set_ or ()), "mapping": mapping, "goal": goal, "cores": cores}
     timed = {"engine": engine, "noc": noc, "order": order, "warmup": warmup}
     function = {"dt_us": dt_us, "reset": reset, "max_spikes": max_spikes, "numerics": numerics, "overflow": overflow}
-    built = {"size": size, "width": width, "network_set": tuple(network_set or ()), "weights": weights}
+    built = {
+        "state": tuple(state or ()),
+        "size": size,
+        "width": width,
+        "network_set": tuple(network_set or ()),
+        "weights": weights,
+    }
     with live_progress() as progress:
         result = run_named(network, {**seen, **shaped, **chosen, **timed, **function, **built}, output, progress)
     _deliver(result, output, json)

@@ -69,7 +69,7 @@ def load_network(
     max_spikes: int | None = None,
     v_min: float | None = None,
     numerics: str | None = None,
-    state: Mapping[str, str] | None = None,
+    state: Mapping[str, str] | Sequence[str] = (),
     size: str | tuple[int, int] | None = None,
     width: int | None = None,
     network_set: Sequence[str] | Mapping[str, Any] = (),
@@ -89,7 +89,7 @@ def load_network(
     numerics
         Number types of weights, states and events, such as ``fp32``, ``bf16`` or ``int8/bf16`` (see `override_numerics`).
     state
-        Outputs of an ONNX step graph, and the inputs that take their values in the next step.
+        Outputs of an ONNX step graph, and the inputs that take their values in the next step: a mapping, or ``out:in`` texts.
     size, width, network_set
         Of a published network: (rows, columns) or ``240x304``, a factor for its channels, other options as ``key=value`` texts
         or a mapping.
@@ -116,7 +116,7 @@ def read_graph(
     reset: Reset | None = None,
     max_spikes: int | None = None,
     v_min: float | None = None,
-    state: Mapping[str, str] | None = None,
+    state: Mapping[str, str] | Sequence[str] = (),
     size: str | tuple[int, int] | None = None,
     width: int | None = None,
     network_set: Sequence[str] | Mapping[str, Any] = (),
@@ -139,18 +139,31 @@ def read_graph(
                 f"{', '.join(stated)}: {name_or_path} is a file, which states its layers; leave it out, or name a published "
                 "network (seneca-sim list models)"
             )
-        graph = _read_file(path, dt_us, state, spiking)
+        graph = _read_file(path, dt_us, _recurrence(state), spiking)
     return graph if weights is None else with_weights(graph, weights)
 
 
-def _read_file(path: Path, dt_us: float | None, state: Mapping[str, str] | None, spiking: dict[str, Any]) -> Graph:
+def _recurrence(state: Mapping[str, str] | Sequence[str]) -> Mapping[str, str]:
+    """Return the input that takes the value of each output in the next step."""
+    if isinstance(state, Mapping):
+        return state
+    pairs = {}
+    for text in [state] if isinstance(state, str) else state:
+        output, colon, target = text.partition(":")
+        if not (output and colon and target) or ":" in target:
+            raise RequestError(f"state {text!r} must name an output and an input, such as h_out:h_in")
+        pairs[output] = target
+    return pairs
+
+
+def _read_file(path: Path, dt_us: float | None, state: Mapping[str, str], spiking: dict[str, Any]) -> Graph:
     """Return the graph of a file, with what it leaves open as the user states it."""
     kind = _file_format(path)
     if state and kind != "onnx":
         raise RequestError(f"state: {path} is no ONNX file, it states its own recurrence; leave state out")
     match kind:
         case "onnx":
-            graph = read_onnx(path, OnnxOptions(state=state or {}))
+            graph = read_onnx(path, OnnxOptions(state=state))
             return with_stated_rules(graph, dt_us=dt_us, **spiking)
         case "tflite":
             return with_stated_rules(read_tflite(path), dt_us=dt_us, **spiking)

@@ -104,7 +104,7 @@ def arguments(options):
 
 
 def test_the_table_of_options_is_complete():
-    assert {*CASES, "network"} == set(ARGUMENTS)
+    assert {*CASES, "network", "state"} == set(ARGUMENTS)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -162,3 +162,26 @@ def test_options_that_a_stored_activity_cannot_follow_are_refused(change, messag
     with pytest.raises(RequestError) as error:
         ss.simulate(**SYNTHETIC, **change)
     assert str(error.value) == message
+
+
+def test_a_step_graph_runs_with_its_state_from_both_sides(seneca_sim, tmp_path):  # noqa: F811
+    onnx = pytest.importorskip("onnx")
+    from tests.onnx.models import model, save
+
+    nodes = [
+        onnx.helper.make_node("MatMul", ["x", "w"], ["a"], name="a"),
+        onnx.helper.make_node("MatMul", ["h", "u"], ["b"], name="b"),
+        onnx.helper.make_node("Add", ["a", "b"], ["s"], name="s"),
+        onnx.helper.make_node("Relu", ["s"], ["h_out"], name="cell"),
+    ]
+    constants = {"w": np.eye(3, 2, dtype=np.float32), "u": np.full((2, 2), 0.25, np.float32)}
+    path = save(tmp_path, model(nodes, {"x": (1, 3), "h": (1, 2)}, constants, outputs=("h_out",)))
+    np.savez(tmp_path / "frames.npz", frames=np.eye(3, dtype=np.float32).reshape(3, 3, 1, 1), layout="TCHW")
+    options = {"network": path, "events": tmp_path / "frames.npz", "state": ["h_out:h"]}
+    summary = ss.simulate(**options).summary
+    assert summary["events"] > 5  # beside those of the input, hidden values that live on
+    outcome = seneca_sim("run", *arguments(options), "--json")
+    assert outcome.out == json_text(summary), outcome.err
+    with pytest.raises(RequestError) as error:
+        ss.simulate(**{**options, "state": ["h_out=h"]})
+    assert str(error.value) == "state 'h_out=h' must name an output and an input, such as h_out:h_in"

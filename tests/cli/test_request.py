@@ -150,7 +150,7 @@ def test_broken_run_files_are_refused_with_their_place(tmp_path, text, message):
     [
         ({"seed": "a"}, "run.yaml: seed must be an integer, not 'a'"),
         ({"steps": True}, "run.yaml: steps must be an integer, not True"),
-        ({"set": "core.npe.count=1"}, "run.yaml: set must be a list of key=value texts, not 'core.npe.count=1'"),
+        ({"set": "core.npe.count=1"}, "run.yaml: set must be a list of texts, not 'core.npe.count=1'"),
         ({"network": 5}, "run.yaml: network must be a text, not 5"),
     ],
 )
