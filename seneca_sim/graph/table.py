@@ -120,8 +120,9 @@ def _trained(node: Node) -> list[Array]:
     """Return the arrays of a node that training changes."""
     match node:
         case Conv2d() if node.mask is not None and not node.mask.all():
-            seen = node.mask.any(axis=(0, 1))  # rows and columns of taps that no channel has are padding, not weights
-            weight = node.weight[:, :, seen.any(axis=1)][:, :, :, seen.any(axis=0)]
+            # rows and columns of taps that no channel has even out a padding, and are no weights
+            seen: Array = np.any(node.mask, axis=(0, 1))
+            weight = node.weight[:, :, np.any(seen, axis=1)][:, :, :, np.any(seen, axis=0)]
             found: list[object] = [node.weight if seen.all() else weight, node.bias]
         case Conv2d() | ConvTranspose2d() | Dense():
             found = [node.weight, node.bias]
