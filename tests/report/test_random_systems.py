@@ -7,7 +7,7 @@ import pytest
 
 import seneca_sim as ss
 from seneca_sim.activity import run_network
-from seneca_sim.events.steps import frame_steps
+from seneca_sim.events.frames import frame_steps
 from seneca_sim.report.explain import explain, explainable
 from tests.networks import input_maps, random_network
 
