@@ -139,7 +139,7 @@ def fitted_view(
             notes.append(f"{source} has the size of the network's map already, so it is not pooled")
         else:
             view = replace(view, pool=contract.pool)
-    smaller = not stated and view.crop is None and not chosen
+    smaller = not stated and view.crop is None and view.resize is None
     if smaller and contract.sensor_width is not None and contract.sensor_height is not None:
         sensor = contract.sensor_width, contract.sensor_height
         sensor = sensor[::-1] if view.swap_xy else sensor
@@ -150,7 +150,7 @@ def fitted_view(
         if not (smaller and seen[0] <= map_size[0] and seen[1] <= map_size[1]):
             raise EventsError(_mismatch(source, size, stated, map_size, view, seen))
         notes.append(
-            f"{source} does not state its camera's size; its events reach {size[0]}x{size[1]} pixels of {map_size[0]}x{map_size[1]}"
+            f"{source} does not state its camera's size; its events reach {seen[0]}x{seen[1]} pixels of {map_size[0]}x{map_size[1]}"
         )
     if asked.resize is not None:
         width, height = view.cropped(size)

@@ -302,7 +302,8 @@ def with_input(network: Network, slice: str | int | None = None, stated: str | P
     if stated is not None:
         contract = stated_contract(stated, contract)
         source = "the user" if "=" in str(stated) else Path(stated).name
-        notes.append(f"{contract_text(contract)} (stated by {source})")
+        if contract != network.input_contract:
+            notes.append(f"{contract_text(contract)} (stated by {source})")
     if slice is not None:
         time, events, window = parse_slice(slice)
         contract = replace(contract, slice_us=time or contract.slice_us, slice_events=events, window_events=window)

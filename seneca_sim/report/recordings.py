@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from seneca_sim.errors import RequestError
 from seneca_sim.events.inputs import input_traces, opened
 from seneca_sim.events.recording import FrameRecording, Recording
 from seneca_sim.events.sparse import LayerTrace, dense_steps, joined
@@ -225,6 +226,11 @@ class SeenInput:
 
 def seen_input(network: Network, path: Path | str, view: View, steps: int | None) -> SeenInput:
     """Slice a recording as a network's input contract says."""
+    inputs = [layer.name for layer in network.layers if layer.is_input]
+    if len(inputs) != 1:
+        raise RequestError(
+            f"{network.name} has the inputs {', '.join(inputs)}; what one recording gives to one is shown"
+        )
     recording = opened(path)
     pieces, notes, _ = input_traces(network, recording, network.input_contract, view, steps=steps)
     return SeenInput(network, recording.path.name, joined(list(pieces)), (*network.assumptions, *notes))

@@ -46,6 +46,8 @@ def test_swapping_and_flipping_twice_is_leaving_it():
 def test_what_is_assumed_of_a_recording_is_said():
     _, notes = fitted_view("a.bs2", (30, 33), False, (34, 34), PLAIN, View())
     assert notes == ("a.bs2 does not state its camera's size; its events reach 30x33 pixels of 34x34",)
+    _, notes = fitted_view("a.bs2", (30, 33), False, (17, 17), PLAIN, View(pool=2))
+    assert notes == ("a.bs2 does not state its camera's size; its events reach 15x17 pixels of 17x17",)
     _, notes = fitted_view("a.dat", (64, 48), True, (20, 20), PLAIN, View(resize=(20, 20)))
     assert notes == ("64x48 pixels resized to 20x20: each event moves to the nearest pixel",)
 

@@ -58,6 +58,7 @@ def test_a_file_beside_the_network_is_found_and_said(tmp_path, name):
     assert (network.input_contract.representation, network.input_contract.clip) == ("histogram", 5)
     assert network.layers[0].precision.event == "bf16"  # binary events could not hold counts
     assert network.assumptions[-1] == f"input as histogram, 1000 us a step; clip 5 (stated by {name})"
+    assert with_input(network, stated=tmp_path / name) is network
 
 
 def test_every_contract_survives_a_native_file(tmp_path):
