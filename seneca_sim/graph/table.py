@@ -68,6 +68,9 @@ class NetworkTotals:
     """Those of `parameters` that belong to a detection or classification head."""
     dense_macs: int
     dense_macs_valid: int
+    head_dense_macs: int
+    head_dense_macs_valid: int
+    """Those of heads, which published counts of a backbone leave out."""
     state_bits: int
     weight_bits: int
     head_weight_bits: int
@@ -84,6 +87,8 @@ def network_totals(network: Network, graph: Graph | None = None) -> NetworkTotal
         head_parameters=sum(row.parameters for row in heads) if graph is None else graph_parameters(graph, graph.heads),
         dense_macs=sum(row.dense_macs for row in rows),
         dense_macs_valid=sum(row.dense_macs_valid for row in rows),
+        head_dense_macs=sum(row.dense_macs for row in heads),
+        head_dense_macs_valid=sum(row.dense_macs_valid for row in heads),
         state_bits=sum(row.state_bits for row in rows),
         weight_bits=sum(row.weight_bits for row in rows),
         head_weight_bits=sum(row.weight_bits for row in heads),

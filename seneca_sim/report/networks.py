@@ -95,6 +95,9 @@ def _notes(network: Network, totals: NetworkTotals, held: int) -> list[str]:
     lines = [
         f"bits: weights {totals.weight_bits:,}{head}, states {totals.state_bits:,}, held outputs {totals.held_bits:,}"
     ]
+    if totals.head_dense_macs:
+        backbone = [totals.dense_macs - totals.head_dense_macs, totals.dense_macs_valid - totals.head_dense_macs_valid]
+        lines.append(f"dense MACs without heads: {backbone[0]:,}, on valid taps {backbone[1]:,}")
     if totals.parameters != held:
         lines.append(
             f"the layers hold {held:,} numbers; parameters count as a framework does, before batch normalisation is folded and "

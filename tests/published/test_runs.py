@@ -27,9 +27,16 @@ def test_show_states_totals_as_json(seneca_sim, command, totals):  # noqa: F811
     assert shown["weights"] == "absent"
 
 
+def test_totals_tell_heads_from_the_backbone(seneca_sim):  # noqa: F811
+    totals = json.loads(seneca_sim("show", "red-se", "--json").out)["totals"]
+    assert 12 * (totals["dense_macs_valid"] - totals["head_dense_macs_valid"]) == 284_070_730_752
+    assert totals["head_parameters"] == 1_290_800
+    assert "dense MACs without heads: 24,300,023,808, on valid taps 23,672,560,896" in seneca_sim("show", "red-se").out
+
+
 def test_show_writes_a_table_and_says_what_is_absent(seneca_sim):  # noqa: F811
     lines = seneca_sim("show", "firenet-snn").out.splitlines()
-    assert lines[0] == "firenet-snn: other; input as histogram, 10000 us a step"
+    assert lines[0].startswith("firenet-snn: other; input as histogram, 10000 us a step")
     assert lines[-1] == "assumed: weights absent: no trained weights of this network are public"
 
 
