@@ -253,8 +253,10 @@ def _delay(node: Delay, before: tuple[int, ...], after: tuple[int, ...], dt: flo
 
 
 def _spread(value: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return a constant, one number or one per channel, for each neuron of a map."""
+    """Return a constant, one number, one per channel or one per neuron, for each neuron of a map."""
     constant = np.asarray(value, np.float64).reshape(-1)
+    if constant.size == prod(shape):
+        return constant.reshape(shape)
     return np.ascontiguousarray(np.broadcast_to(constant.reshape(-1, *(1,) * (len(shape) - 1)), shape))
 
 

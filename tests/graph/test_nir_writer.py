@@ -211,5 +211,11 @@ def test_a_slash_in_a_name_is_refused():
     assert str(caught.value) == "bad: 'in/put': NIR names nodes by paths, which a slash divides; rename the node"
 
 
+@pytest.mark.parametrize("name", ["cnn_sinabs", "braille_noDelay_bias_zero", "lif_norse"])
+def test_real_files_survive_being_read_and_written(name, shared_data, tmp_path):
+    graph = read_nir(shared_data(f"models/nir/{name}.nir"))
+    assert graph_bytes(read_nir(saved(graph, tmp_path / "again.nir"))) == graph_bytes(graph)
+
+
 def test_equal_graphs_give_equal_bytes():
     assert nir_bytes(read_graph("digits-lif")) == nir_bytes(read_graph("digits-lif"))
