@@ -21,14 +21,13 @@ from seneca_sim.graph import (
     Relu,
     SqueezeExcite,
     SumPool2d,
-    lower,
 )
 
 INTEGERS = Precision("int8", "int32", "binary")
 
 
 def corner_detector(z, size):
-    """Return the FireNet of OpenEB's corner detector: squeeze-excite and ConvLSTM in turns, ten heatmaps."""
+    """Return the graph of the FireNet of OpenEB's corner detector: squeeze-excite and ConvLSTM in turns, ten heatmaps."""
     fp32 = Precision("fp32", "fp32", "fp32")
     net = GraphBuilder("corners", task="other", default_precision=fp32, input_contract=InputContract("frame"))
     net.add("input", Input((10, *size)))
@@ -39,12 +38,12 @@ def corner_detector(z, size):
     net.add("pred", Conv2d(z["pred.module.0.weight"], z["pred.module.0.bias"], padding=1), "lstm2").add(
         "heat", Identity()
     )
-    return lower(net.add("output", Output()).graph())
+    return net.add("output", Output()).graph()
 
 
-def normalised(net, z, name, key, source):
+def normalised(net, z, name, key, *sources):
     """Add a convolution and its batch normalisation."""
-    net.add(f"{name}.conv", Conv2d(z[f"{key}.0.weight"], z.get(f"{key}.0.bias"), padding=1), source)
+    net.add(f"{name}.conv", Conv2d(z[f"{key}.0.weight"], z.get(f"{key}.0.bias"), padding=1), *sources)
     constants = [z[f"{key}.1.{field}"] for field in ("running_mean", "running_var", "weight", "bias")]
     net.add(f"{name}.norm", BatchNorm2d(*constants))
 
@@ -66,14 +65,14 @@ def squeezed(net, z, name, source, key):
 
 def recurrent(net, z, name, key):
     """Add a ConvLSTM."""
-    normalised(net, z, f"{name}.x", f"{key}.conv_x2h.module", net.last)
+    normalised(net, z, f"{name}.x", f"{key}.conv_x2h.module")
     net.add(name, LstmCell(), f"{name}.x.norm")
     net.add(f"{name}.y", Conv2d(z[f"{key}.timepool.conv_h2h.weight"], z[f"{key}.timepool.conv_h2h.bias"], padding=1))
     net.link(f"{name}.y", name, delay=1, port=1)
 
 
 def gesture_cnn(z):
-    """Return SLAYER's gesture network; every layer has the same integer neurons, which fire from 5120 on."""
+    """Return the graph of SLAYER's gesture network; every layer has the same integer neurons, which fire from 5120 on."""
     contract = InputContract("binary", slice_us=1000)
     net = GraphBuilder("gestures", dt_us=1000.0, input_contract=contract).add("events", Input((2, 128, 128)))
     weight = int(z["pool_weight"])
@@ -99,11 +98,11 @@ def gesture_cnn(z):
     for name in ("fc1", "fc2"):
         net.add(f"{name}.dense", Dense(z[name].astype(np.int8)))
         fire(name)
-    return lower(net.add("output", Output()).graph())
+    return net.add("output", Output()).graph()
 
 
 def gesture_snn(z):
-    """Return NeuroBench's gesture network: leaky neurons whose reset by subtraction acts a step late."""
+    """Return the graph of NeuroBench's gesture network: leaky neurons whose reset by subtraction acts a step late."""
     net = GraphBuilder("gesture-snn", dt_us=40_000.0, input_contract=InputContract("count", slice_us=40_000))
     net.add("events", Input((2, 32, 32)))
     for number in (1, 2, 3):
@@ -111,7 +110,7 @@ def gesture_snn(z):
         net.add(f"pool{number}", MaxPool2d(2))
         net.add(f"lif{number}", leaky(z, number))
     net.add("flat", Flatten()).add("linear1", Dense(z["linear1.weight"], z["linear1.bias"]))
-    return lower(net.add("lif4", leaky(z, 4)).add("output", Output()).graph())
+    return net.add("lif4", leaky(z, 4)).add("output", Output()).graph()
 
 
 def leaky(z, number):
@@ -121,7 +120,7 @@ def leaky(z, number):
 
 
 def digit_cnn(z, kind):
-    """Return SENSIM's digit network with its `float` or its integer (`q6`) weights."""
+    """Return the graph of SENSIM's digit network with its `float` or its integer (`q6`) weights."""
     net = GraphBuilder("digits-conv4", input_contract=InputContract("frame")).add("image", Input((1, 28, 28)))
     _strided(net, z, kind, 1)
     return _behind_first(net, z, kind)
@@ -136,18 +135,18 @@ def _strided(net, z, kind, number):
 
 
 def _behind_first(net, z, kind):
-    """Add the layers behind the first and return the network."""
+    """Add the layers behind the first and return the graph."""
     for number in (2, 3):
         _strided(net, z, kind, number)
     # its flattening runs over rows, columns and channels
     weight = z[f"{kind}_w4"].astype(np.int8 if kind == "q6" else np.float32)
     weight = weight.reshape(2, 2, 32, 10).transpose(3, 2, 0, 1).reshape(10, 128)
     net.add("flat", Flatten()).add("dense", Dense(np.ascontiguousarray(weight), z[f"{kind}_b4"]))
-    return lower(net.add("scores", Identity()).add("output", Output()).graph())
+    return net.add("scores", Identity()).add("output", Output()).graph()
 
 
 def rest_of_digit_cnn(z):
-    """Return the layers of SENSIM's digit network behind its first, with float weights, in FP32."""
+    """Return the graph of SENSIM's digit network behind its first, with float weights, in FP32."""
     fp32 = Precision("fp32", "fp32", "fp32")
     net = GraphBuilder("digits-rest", default_precision=fp32, input_contract=InputContract("frame"))
     net.add("relu1", Input((8, 13, 13)))
@@ -155,7 +154,7 @@ def rest_of_digit_cnn(z):
 
 
 def converted_cnn(z, threshold=1.0):
-    """Return sinabs' digit network with its ReLU as integrate-and-fire neurons."""
+    """Return the graph of sinabs' digit network with its ReLU as integrate-and-fire neurons."""
     net = GraphBuilder("digits-spiking", dt_us=1000.0, input_contract=InputContract("count"))
     net.add("image", Input((1, 28, 28)))
 
@@ -170,4 +169,4 @@ def converted_cnn(z, threshold=1.0):
     for number, key in enumerate(("10", "12"), 4):
         net.add(f"dense{number}", Dense(z[f"{key}.weight"]))
         fire(f"if{number}")
-    return lower(net.add("output", Output()).graph())
+    return net.add("output", Output()).graph()

@@ -8,6 +8,7 @@ import pytest
 from seneca_sim.activity import run_network
 from seneca_sim.events import load_input
 from seneca_sim.events.frames import frame_steps
+from seneca_sim.graph import lower
 from seneca_sim.graph.table import layer_table
 from tests.published import real
 
@@ -28,7 +29,9 @@ def dense(trace, shape):
 
 def test_the_corner_detector_gives_the_heatmaps_of_pytorch(shared_data):
     golden = arrays(shared_data("models/openeb/firenet_corner_golden.npz"))
-    network = real.corner_detector(arrays(shared_data("models/openeb/firenet_corner.npz")), golden["input"].shape[2:])
+    network = lower(
+        real.corner_detector(arrays(shared_data("models/openeb/firenet_corner.npz")), golden["input"].shape[2:])
+    )
     steps = frame_steps(golden["input"].astype(np.float32), "frame", "golden")
     trace = run_network(network, [steps])
     names = [layer.name for layer in network.layers]
@@ -40,7 +43,7 @@ def test_the_corner_detector_gives_the_heatmaps_of_pytorch(shared_data):
 @pytest.mark.parametrize("sample", range(6))
 def test_the_gesture_network_counts_spikes_as_slayer_does(shared_data, sample):
     reference = json.loads(shared_data("models/reference/ibm_gesture_cnn.json").read_text())
-    network = real.gesture_cnn(arrays(shared_data("models/slayer/ibm_gesture_cnn.npz")))
+    network = lower(real.gesture_cnn(arrays(shared_data("models/slayer/ibm_gesture_cnn.npz"))))
     trace = run_network(network, load_input(network, shared_data(f"events/{reference['samples'][sample]}")))
     out = np.bincount(trace.layers[-1].channel, minlength=11)
     assert out.tolist() == reference["main"]["out"][sample]
@@ -51,7 +54,7 @@ def test_the_gesture_network_counts_spikes_as_slayer_does(shared_data, sample):
 
 
 def test_the_gesture_network_of_neurobench_has_its_multiplications_and_runs(shared_data):
-    network = real.gesture_snn(arrays(shared_data("models/neurobench/dvs_gesture_snn.npz")))
+    network = lower(real.gesture_snn(arrays(shared_data("models/neurobench/dvs_gesture_snn.npz"))))
     assert sum(row.dense_macs_valid for row in layer_table(network)) == 5_941_376
     trace = run_network(network, load_input(network, shared_data("events/dvs_gesture/1.bs2"), pool=4))
     assert all(len(layer.channel) for layer in trace.layers[:-1])
@@ -59,7 +62,7 @@ def test_the_gesture_network_of_neurobench_has_its_multiplications_and_runs(shar
 
 def test_leaky_neurons_follow_the_equation_of_snntorch(shared_data):
     z = arrays(shared_data("models/neurobench/dvs_gesture_snn.npz"))
-    network = real.gesture_snn(z)
+    network = lower(real.gesture_snn(z))
     trace = run_network(network, load_input(network, shared_data("events/dvs_gesture/2.bs2"), pool=4))
     sent = dict(zip((layer.name for layer in network.layers), trace.layers, strict=True))
     shapes = {layer.name: layer.out_shape for layer in network.layers}
@@ -79,7 +82,7 @@ def test_leaky_neurons_follow_the_equation_of_snntorch(shared_data):
 @pytest.mark.parametrize("kind", ["float", "q6"])
 def test_the_digit_network_of_sensim_gives_its_activations(shared_data, kind):
     z = arrays(shared_data("models/sensim/mnist_conv4.npz"))
-    network = real.digit_cnn(z, kind)
+    network = lower(real.digit_cnn(z, kind))
     assert [layer.shape for layer in network.layers[1:]] == [(8, 13, 13), (16, 6, 6), (32, 2, 2), (10, 1, 1)]
     if kind == "q6":
         assert {edge.weight.dtype for layer in network.layers for edge in layer.edges} == {np.dtype(np.int8)}
@@ -87,7 +90,7 @@ def test_the_digit_network_of_sensim_gives_its_activations(shared_data, kind):
 
 def test_activations_of_the_digit_network_follow_from_those_of_its_first_layer(shared_data):
     z = arrays(shared_data("models/sensim/mnist_conv4.npz"))
-    network = real.rest_of_digit_cnn(z)
+    network = lower(real.rest_of_digit_cnn(z))
     images = z["L1_activations"].transpose(0, 3, 1, 2)
     trace = run_network(network, [frame_steps(images, "frame", "golden")])
     for layer, sent, key in zip(network.layers[1:], trace.layers[1:], ("L2", "L3", "output"), strict=True):
@@ -97,7 +100,7 @@ def test_activations_of_the_digit_network_follow_from_those_of_its_first_layer(s
 
 
 def test_the_converted_digit_network_reads_a_vertical_bar_as_one(shared_data):
-    network = real.converted_cnn(arrays(shared_data("models/sinabs/mnist_cnn.npz")))
+    network = lower(real.converted_cnn(arrays(shared_data("models/sinabs/mnist_cnn.npz"))))
     assert [layer.shape[0] for layer in network.layers] == [1, 20, 32, 128, 500, 10]
     image = np.zeros((1, 1, 28, 28), np.float32)
     image[0, 0, 4:24, 13:16] = 1.0
