@@ -32,9 +32,9 @@ def corner_detector(z, size):
     net = GraphBuilder("corners", task="other", default_precision=fp32, input_contract=InputContract("frame"))
     net.add("input", Input((10, *size)))
     squeezed(net, z, "block1", "input", "conv0.module")
-    recurrent(net, z, "lstm1", "conv3")
+    recurrent(net, z, "lstm1", "block1", "conv3")
     squeezed(net, z, "block2", "lstm1", "conv1.module")
-    recurrent(net, z, "lstm2", "conv4")
+    recurrent(net, z, "lstm2", "block2", "conv4")
     net.add("pred", Conv2d(z["pred.module.0.weight"], z["pred.module.0.bias"], padding=1), "lstm2").add(
         "heat", Identity()
     )
@@ -63,7 +63,7 @@ def squeezed(net, z, name, source, key):
     net.add(name, SqueezeExcite(*arrays, *biases), f"{name}.b", skip)
 
 
-def recurrent(net, z, name, key):
+def recurrent(net, z, name, source, key):
     """Add a ConvLSTM."""
     normalised(net, z, f"{name}.x", f"{key}.conv_x2h.module")
     net.add(name, LstmCell(), f"{name}.x.norm")
