@@ -60,6 +60,8 @@ def check_channels(source: str, channels: int, contract: InputContract) -> None:
             allowed: tuple[int, ...] = (1,)
         case "histogram":
             allowed = (2,)
+        case "signed_voxel":
+            allowed = (contract.bins,)
         case "voxel" | "time_surface":
             allowed = (2 * contract.bins,)
         case _:
@@ -116,10 +118,10 @@ class Gatherer:
         columns = (block.y, block.x) if view.swap_xy else (block.x, block.y)
         x, y = (np.ascontiguousarray(axis[first:], np.int32) for axis in columns)
         tables = view.tables((block.width, block.height))
-        signed = contract.representation == "signed_count"
+        signed = contract.representation in ("signed_count", "signed_voxel")
         reverse = contract.polarity_order == "on-off" and not signed
         second = 0 if view.flip_polarity != reverse else 1
-        merged = self.channels == 1
+        merged = self.channels == 1 or signed
         polarity_major = contract.in_parts and contract.channel_order == "polarity-major"
         stride = 0 if merged else contract.bins if polarity_major else 1
         n = len(t_us) - first
@@ -155,7 +157,8 @@ class Gatherer:
         state[1:3] = 0
         if contract.in_parts:
             start, span = self._spans(events, bounds, spans)
-            stride = 1 if contract.channel_order == "polarity-major" else 2
+            one = contract.channel_order == "polarity-major" or contract.representation == "signed_voxel"
+            stride = 1 if one else 2
             if contract.representation == "time_surface":
                 surface_steps(
                     events.time, events.cell, bounds, start, span, contract.bins, stride, self.cells, self.memory,

@@ -2,7 +2,7 @@
 
 ``NETWORK.input.yaml`` beside a network file states what the file itself cannot (or changes what it states)::
 
-    representation: voxel     # binary, count, signed_count, histogram, voxel, time_surface, frame
+    representation: voxel     # binary, count, signed_count, histogram, voxel, signed_voxel, time_surface, frame
     slice: 50ms               # or 500events, or window:5000,100 (the last 5000 events, after every 100 new ones)
     bins: 10
     channel_order: polarity-major
@@ -137,7 +137,7 @@ def contract_problems(contract: InputContract) -> Iterator[tuple[str, str]]:
             f"slides over counts, not over a {contract.representation}; expected binary, count or the like",
         )
     if contract.bins != 1 and not contract.in_parts:
-        yield "bins", f"is {contract.bins}, but only voxel and time_surface have bins; expected 1"
+        yield "bins", f"is {contract.bins}, but only voxel, signed_voxel and time_surface have bins; expected 1"
     if (contract.sensor_width is None) != (contract.sensor_height is None):
         yield "sensor_width", "and sensor_height go together"
     if (contract.low is None) != (contract.high is None):
@@ -338,6 +338,8 @@ def channel_names(contract: InputContract, channels: int) -> list[str]:
     polarities = ["OFF", "ON"] if contract.polarity_order == "off-on" else ["ON", "OFF"]
     if contract.representation == "frame":
         return ["red", "green", "blue"] if channels == 3 else [f"channel {number}" for number in range(channels)]
+    if contract.representation == "signed_voxel":
+        return [f"part {part} ON - OFF" for part in range(contract.bins)]
     if contract.in_parts:
         parts = range(contract.bins)
         if contract.channel_order == "polarity-major":

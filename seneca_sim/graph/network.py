@@ -134,7 +134,9 @@ class Layer:
         return channels, (rows + 2 * pr - kr) // sr + 1, (columns + 2 * pc - kc) // sc + 1
 
 
-Representation = Literal["binary", "count", "signed_count", "frame", "histogram", "voxel", "time_surface"]
+Representation = Literal[
+    "binary", "count", "signed_count", "frame", "histogram", "voxel", "time_surface", "signed_voxel"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ class InputContract:
     - voxel: count for each polarity and part of the slice, 2 B channels.
     - time_surface: of the last event in each part, for each polarity, (t - start of the part) / (length of the part),
       0 <= value < 1; 2 B channels (OpenEB's multi-channel time surface).
+    - signed_voxel: ON minus OFF in each part, B channels.
     - frame: pictures, not events.
 
     Counts are cut at `clip`; every value is multiplied by `scale`. A network reads what is not stated as the defaults.
@@ -192,7 +195,7 @@ class InputContract:
     @property
     def in_parts(self) -> bool:
         """Whether slices are cut into bins."""
-        return self.representation in ("voxel", "time_surface")
+        return self.representation in ("voxel", "time_surface", "signed_voxel")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

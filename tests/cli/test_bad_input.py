@@ -96,7 +96,7 @@ CASES = [
     ),
     (
         "run --input bins=2",
-        "input:1:7: bins: is 2, but only voxel and time_surface have bins; expected 1",
+        "input:1:7: bins: is 2, but only voxel, signed_voxel and time_surface have bins; expected 1",
     ),
     (
         "run --activity digits-lif --crop 0,0,9,9",

@@ -76,10 +76,11 @@ def one_map(events, span, shape, contract):
             if surface:
                 part = min(int((t - start) // part_length), contract.bins - 1)
             channel = place * contract.bins + part if contract.channel_order == "polarity-major" else 2 * part + place
+            channel = part if contract.representation == "signed_voxel" else channel
         if surface:
             cells[channel, y, x] = np.float32(((t - start) - part * part_length) / part_length)
         else:
-            cells[channel, y, x] += sign if contract.representation == "signed_count" else 1
+            cells[channel, y, x] += sign if contract.representation.startswith("signed") else 1
     if not surface:
         cells = np.vectorize(lambda value: limited(value, contract), otypes=[float])(cells)
     return cells * contract.scale

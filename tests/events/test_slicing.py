@@ -40,8 +40,10 @@ def pieces_of(stream, sizes):
 
 @st.composite
 def cases(draw):
-    kind = draw(st.sampled_from(["binary", "count", "signed_count", "histogram", "voxel", "time_surface"]))
-    bins = draw(st.integers(1, 3)) if kind in ("voxel", "time_surface") else 1
+    kind = draw(
+        st.sampled_from(["binary", "count", "signed_count", "histogram", "voxel", "time_surface", "signed_voxel"])
+    )
+    bins = draw(st.integers(1, 3)) if kind in ("voxel", "time_surface", "signed_voxel") else 1
     by = draw(st.sampled_from(["time", "number", "window"] if bins == 1 and kind in CHANNELS else ["time", "number"]))
     contract = InputContract(
         kind,
@@ -55,7 +57,7 @@ def cases(draw):
         bin_span=draw(st.sampled_from(["slice", "events"])),
         clip=draw(st.none() | st.integers(1, 3)) if kind != "time_surface" else None,
     )
-    channels = 2 * bins if kind in ("voxel", "time_surface") else CHANNELS[kind]
+    channels = 2 * bins if kind in ("voxel", "time_surface") else CHANNELS.get(kind, bins)
     if kind in ("binary", "count"):
         channels = draw(st.integers(1, 2))
     swap = draw(st.booleans())
@@ -249,3 +251,13 @@ def test_windows_over_a_real_recording_end_with_its_last_events(shared_data):
     assert fed.description.startswith(
         "sample_nmnist.bin: 4325 events, the last 1000 events, 100 new ones a step as changes of histogram, 34x34 pixels"
     )
+
+
+def test_a_recording_becomes_the_input_of_the_recorded_corner_detector(shared_data):
+    from tests.events.test_inputs import network
+
+    golden = np.load(shared_data("models/openeb/firenet_corner_golden.npz"))["input"]
+    contract = InputContract("signed_voxel", 5000, bins=10)
+    path = shared_data("events/prophesee/evt2_sample.raw")
+    fed = load_input(network((10, 64, 96), contract=contract), path, steps=8, crop=(288, 64, 96, 64))
+    assert np.array_equal(dense_steps(fed.layers[0], (10, 64, 96)), golden.astype(np.float32))

@@ -89,8 +89,8 @@ def test_channels_have_names():
     ("text", "message"),
     [
         ("representation: voxels\n", "a.yaml:1:17: representation: expected binary, count, signed_count, frame, histogram, "
-         "voxel, time_surface, got 'voxels'; did you mean voxel?"),
-        ("bins: 3\n", "a.yaml:1:7: bins: is 3, but only voxel and time_surface have bins; expected 1"),
+         "voxel, time_surface, signed_voxel, got 'voxels'; did you mean voxel?"),
+        ("bins: 3\n", "a.yaml:1:7: bins: is 3, but only voxel, signed_voxel and time_surface have bins; expected 1"),
         ("representation: voxel\nbins: 0\n", "a.yaml:2:7: bins: is 0, expected at least 1"),
         ("clip: many\n", "a.yaml:1:7: clip: expected an integer, got 'many'"),
         ("clip: 2.5\n", "a.yaml:1:7: clip: expected an integer, got 2.5"),

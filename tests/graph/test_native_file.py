@@ -307,7 +307,7 @@ BROKEN = {
     "representation": (
         attribute("input_contract", "representation", "fun"),
         "{path}: /input_contract: representation is 'fun', expected binary, count, signed_count, frame, histogram, "
-        "voxel, time_surface",
+        "voxel, time_surface, signed_voxel",
     ),
     "number type": (
         attribute("default_precision", "state", "fp8"),

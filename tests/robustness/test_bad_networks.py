@@ -260,7 +260,7 @@ CASES = [
         "representation",
         attribute("input_contract", "representation", "fun"),
         "broken.h5: /input_contract: representation is 'fun', expected binary, count, signed_count, frame, histogram, "
-        "voxel, time_surface",
+        "voxel, time_surface, signed_voxel",
     ),
     (
         "input of size 0",
