@@ -83,8 +83,8 @@ def _conv_lstm(net: Architecture, name: str, x: str, channels: int) -> str:
 def box_head(net: Architecture, levels: list[str], classes: int) -> None:
     """Add the SSD head that all levels share: two branches of 3x3 convolutions, for boxes and for classes and background.
 
-    The branches stand side by side: one convolution to their 2 x 256 hidden channels, then one in two groups, whose channels are the
-    4 box values of each anchor, then its class scores. The weights are the same arrays at every level and count once.
+    The branches stand side by side: one convolution to their 2 x 256 hidden channels, then one in two groups: 4 box values of each
+    anchor, then the class scores of each. The weights are the same arrays at every level and count once.
     """
     anchors, hidden = len(_ANCHORS), 256
     channels = net.shapes[levels[0]][0]
