@@ -140,7 +140,9 @@ class _Lowering:
         layers, added = self.layers.finished()
         graph = self.graph
         notes = (*graph.assumptions, *added)
-        return Network(graph.name, layers, graph.dt_us, graph.task, graph.input_contract, notes, graph.weights)
+        one = sum(prod(layer.out_shape) for layer in layers if layer.is_output) == 1  # no class among others
+        task = "other" if one else graph.task
+        return Network(graph.name, layers, graph.dt_us, task, graph.input_contract, notes, graph.weights)
 
     def where(self, name: str) -> str:
         """Return how an error names a node."""

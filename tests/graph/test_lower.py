@@ -374,3 +374,8 @@ def test_input_of_the_step_before_goes_through_a_layer():
     assert layer_names(network) == ["input", "lif", "input.before"]
     assert [(edge.kind, edge.source, edge.delay) for edge in network.layers[1].edges] == [("add", 0, 0), ("add", 2, 1)]
     assert [(edge.kind, edge.source, edge.delay) for edge in network.layers[2].edges] == [("add", 0, 0)]
+
+
+def test_a_network_with_one_output_classifies_nothing():
+    tasks = [lower(chain(Input((3, 1, 1)), Flatten(), Dense(np.ones((n, 3), np.float32)), Relu())).task for n in (2, 1)]
+    assert tasks == ["classification", "other"]
