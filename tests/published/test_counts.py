@@ -47,11 +47,33 @@ def test_parameters_are_the_published_ones_to_the_digit(name, parameters):
         ("seed-256-lstm", 15.9e6),
         ("seed-256-mgu", 10.7e6),
         ("seed-256-minimal", 7.9e6),
+        ("seed-256-gru-dense", 13.9e6),
+        ("seed-128-gru-dense", 4.8e6),
         ("ems-res18-gen1-4scale", 10.04e6),
     ],
 )
 def test_parameters_of_reconstructions_are_within_one_percent(name, parameters):
     assert counted(build_published(name, {})) == pytest.approx(parameters, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("seed-256-gru", 13.9e6),
+        ("seed-128-gru", 4.8e6),
+        ("seed-256-lstm", 15.9e6),
+        ("seed-256-mgu", 10.7e6),
+        ("seed-256-minimal", 7.9e6),
+    ],
+)
+def test_parameters_of_the_repository_of_seed_are_within_one_percent(name, parameters):
+    assert counted(build_published(name, {"layout": "repository"})) == pytest.approx(parameters, rel=0.01)
+
+
+@pytest.mark.parametrize("cell", ["gru", "mgu", "minimal", "lstm"])
+def test_seed_counts_as_many_parameters_without_thresholds(cell):
+    sparse, dense = (counted(build_published(f"seed-256-{cell}{ending}", {})) for ending in ("", "-dense"))
+    assert sparse == dense
 
 
 @pytest.mark.parametrize("name", list(PUBLISHED))
@@ -64,8 +86,10 @@ def test_placeholders_take_no_memory(name):
     assert all(is_placeholder(weight) for weight in weights)
 
 
-def test_dense_recurrence_has_no_thresholds():
-    sparse, dense = (counted(build_published(name, {})) for name in ("seed-256-gru", "seed-256-gru-dense"))
+def test_dense_recurrence_has_no_thresholds_for_each_neuron():
+    sparse, dense = (
+        counted(build_published(name, {"layout": "repository"})) for name in ("seed-256-gru", "seed-256-gru-dense")
+    )
     assert sparse - dense == 256 * (45 * 80 + 23 * 40 + 12 * 20)
 
 

@@ -1,3 +1,5 @@
+from math import prod
+
 import pytest
 
 from seneca_sim.graph.lower import lower
@@ -80,6 +82,19 @@ def test_memory_of_red_without_head_is_the_published_one():
     totals = network_totals(lower(graph), graph)
     bits = totals.weight_bits - totals.head_weight_bits + totals.state_bits + totals.held_bits
     assert bits / 1e6 == pytest.approx(404.1, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("name", "maps", "published"),
+    [("seed-256-gru", 2, 245.1), ("seed-128-gru", 2, 90.8), ("seed-256-gru-dense", 1, 226.1)],
+)
+def test_memory_of_seed_without_head_is_within_one_percent(name, maps, published):
+    graph = build_published(name, {})
+    network = lower(graph)
+    totals = network_totals(network, graph)
+    cells = sum(prod(layer.shape) for layer in network.layers if layer.name in ("level1", "level2", "level3", "level4"))
+    bits = totals.weight_bits - totals.head_weight_bits + 16 * maps * cells
+    assert bits / 1e6 == pytest.approx(published, rel=0.01)
 
 
 def test_heads_are_marked():
