@@ -89,9 +89,7 @@ def _by_time(blocks: Iterable[EventStream], gatherer: Gatherer, slicing: Slicing
         events = gatherer.placed(
             block, start, None if block.duration_us is None else block.start_us + block.duration_us
         )
-        latest = int(block.t_us[-1]) if block.n_events else start - 1
-        if block.duration_us is not None:
-            latest = min(latest, block.start_us + block.duration_us - 1)
+        latest = _latest(block, start)
         last = max(last, (latest - start) // width)
         if limit is None and last >= MAX_STEPS:
             raise _too_many(source, last + 1, start)
@@ -119,6 +117,14 @@ def _by_time(blocks: Iterable[EventStream], gatherer: Gatherer, slicing: Slicing
     edges = start + np.arange(step, total + 1) * width
     bounds = np.append(0, np.full(total - step, len(waiting.time)))
     yield gatherer.steps(waiting, bounds, total - step, (edges[:-1], np.full(total - step, width)))[0]
+
+
+def _latest(block: EventStream, start: int) -> int:
+    """Return when the last event of a block counts [us]; before `start` if there is none."""
+    if not block.n_events:
+        return start - 1
+    latest = int(block.t_us[-1])
+    return latest if block.duration_us is None else min(latest, block.start_us + block.duration_us - 1)
 
 
 def _by_number(

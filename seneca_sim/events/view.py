@@ -123,16 +123,8 @@ def fitted_view(
         flip_polarity=asked.flip_polarity != contract.flip_polarity,
     )
     notes = []
-    whole = (size[1], size[0]) if view.swap_xy else size
-    if (
-        stated
-        and view.crop is not None
-        and any(first + length > most for first, length, most in zip(view.crop[:2], view.crop[2:], whole, strict=True))
-    ):
-        raise EventsError(
-            f"{source}: the crop {','.join(map(str, view.crop))} leaves the recording's {whole[0]}x{whole[1]} pixels "
-            "(width x height); choose one inside"
-        )
+    if stated:
+        _check_crop(source, size, view)
     chosen = view.pool > 1 or view.resize is not None
     if contract.pool > 1 and not chosen:
         if view.cropped(size) == map_size:
@@ -156,6 +148,19 @@ def fitted_view(
         width, height = view.cropped(size)
         notes.append(f"{width}x{height} pixels resized to {seen[0]}x{seen[1]}: each event moves to the nearest pixel")
     return view, tuple(notes)
+
+
+def _check_crop(source: str, size: Size, view: View) -> None:
+    """Refuse a crop that leaves the camera."""
+    if view.crop is None:
+        return
+    left, top, width, height = view.crop
+    whole = (size[1], size[0]) if view.swap_xy else size
+    if left + width > whole[0] or top + height > whole[1]:
+        raise EventsError(
+            f"{source}: the crop {left},{top},{width},{height} leaves the recording's {whole[0]}x{whole[1]} pixels "
+            "(width x height); choose one inside"
+        )
 
 
 def _mismatch(source: str, size: Size, stated: bool, map_size: Size, view: View, seen: Size) -> str:
