@@ -37,14 +37,14 @@ class Row:
 
     @property
     def deviation_percent(self) -> float | None:
-        """How far ours lies above the published value [%]; None where one of them is missing or the published one is zero.
+        """How far ours lies above the published value [%], to nine places; None where one is missing or it is zero.
 
         >>> Row("t", "r", "energy", "mJ", 40.0, 39.0, "derived", "a talk").deviation_percent
         -2.5
         """
         if self.published is None or self.ours is None or self.published == 0:
             return None
-        return 100.0 * (self.ours - self.published) / self.published
+        return round(100.0 * (self.ours - self.published) / self.published, 9) + 0.0
 
     def plain(self) -> dict[str, object]:
         """Return the fields by name, in the order of `FIELDS`."""
