@@ -16,6 +16,8 @@ __all__ = ["grow_kernel", "pads", "rows_columns", "symmetric", "window_count", "
 Pads = tuple[tuple[int, int], tuple[int, int]]
 """(before, behind) of rows and columns."""
 _MOST_PADDING = 1 << 20
+_MOST_ZERO_TAPS = 64
+"""Kernels grow by no more taps than this to even out their padding."""
 
 
 def rows_columns(node: OnnxNode, name: str, rank: int, default: int = 1) -> tuple[int, int]:
@@ -80,7 +82,7 @@ def zero_taps(size: int, sides: tuple[int, int], taps: int, stride: int, dilatio
     """
     before, behind = sides
     count = window_count(size, before, behind, dilation * (taps - 1) + 1, stride)
-    for total in range(abs(behind - before) + stride + 1):
+    for total in range(min(abs(behind - before) + stride, _MOST_ZERO_TAPS) + 1):
         for front in range(total + 1):
             padding = before + front * dilation
             span = dilation * (taps + total - 1) + 1
