@@ -138,6 +138,10 @@ def _gemm(conversion: Conversion, node: OnnxNode) -> None:
     if node.integer("transA", 0):
         raise GraphError(f"{node.where}: transA is not supported; export with a batch axis in front")
     stored = conversion.stored(node, 1)
+    if stored.array.ndim != 2:
+        raise GraphError(
+            f"{node.where}: the weight has shape {list(stored.array.shape)}, expected two axes; export again"
+        )
     if not node.integer("transB", 0):
         stored = _transposed(stored)
     signal = conversion.signal(node)
@@ -216,6 +220,10 @@ def _batch_norm(conversion: Conversion, node: OnnxNode) -> None:
     if node.integer("training_mode", 0) or len([name for name in node.outputs if name]) > 1:
         raise GraphError(f"{node.where}: is in training mode; export the model after model.eval()")
     gain, offset, mean, variance = (conversion.constant(node, index) for index in range(1, 5))
+    if {array.shape for array in (gain, offset, mean, variance)} != {signal.map[:1]}:
+        raise GraphError(
+            f"{node.where}: expected {signal.map[0]} numbers of each constant, one per channel; export again"
+        )
     epsilon = node.number("epsilon", 1e-5)
     conversion.give(node, conversion.chain(node, signal, BatchNorm2d(mean, variance, gain, offset, epsilon)))
 

@@ -98,7 +98,7 @@ def read_model(path: Path) -> OnnxModel:
         raise FileFormatError(
             f"{path}: an ONNX file without nodes or outputs, perhaps truncated; export or copy it again"
         )
-    constants = {tensor.name: _array(path, tensor) for tensor in graph.initializer}
+    constants = {_text(tensor.name): _array(path, tensor) for tensor in graph.initializer}
     if graph.sparse_initializer:
         name = graph.sparse_initializer[0].values.name
         raise FileFormatError(f"{path}: the weights {name!r} are stored sparse; export them dense")
@@ -106,8 +106,8 @@ def read_model(path: Path) -> OnnxModel:
         path.stem,
         _nodes(path, graph.node),
         MappingProxyType(constants),
-        MappingProxyType({value.name: _sizes(value) for value in graph.input if value.name not in constants}),
-        tuple(value.name for value in graph.output),
+        MappingProxyType({_text(value.name): _sizes(value) for value in graph.input if value.name not in constants}),
+        tuple(_text(value.name) for value in graph.output),
         max((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), default=1),
     )
 
@@ -117,26 +117,32 @@ def _nodes(path: Path, protos: Any) -> tuple[OnnxNode, ...]:
     taken: set[str] = set()
     nodes = []
     for proto in protos:
-        base = proto.name or next((name for name in proto.output if name), proto.op_type)
+        inputs, outputs = (tuple(map(_text, names)) for names in (proto.input, proto.output))
+        base = _text(proto.name) or next((name for name in outputs if name), _text(proto.op_type))
         name, number = base, 1
         while name in taken:
             number += 1
             name = f"{base}.{number}"
         taken.add(name)
         where = f"{path.stem}: {name} ({proto.op_type})"
-        attributes = {entry.name: _attribute(path, where, entry) for entry in proto.attribute}
+        attributes = {_text(entry.name): _attribute(path, where, entry) for entry in proto.attribute}
         nodes.append(
             OnnxNode(
                 where,
                 name,
-                proto.op_type,
-                "" if proto.domain == "ai.onnx" else proto.domain,
-                tuple(proto.input),
-                tuple(proto.output),
+                _text(proto.op_type),
+                "" if _text(proto.domain) == "ai.onnx" else _text(proto.domain),
+                inputs,
+                outputs,
                 MappingProxyType(attributes),
             )
         )
     return tuple(nodes)
+
+
+def _text(value: str | bytes) -> str:
+    """Return a text; protobuf gives bytes where it is no UTF-8."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def _attribute(path: Path, where: str, proto: Any) -> Any:

@@ -54,7 +54,7 @@ def _event(node: Node) -> NumberType | None:
     """Return the type of the codes that a quantiser sends, None for what sends no codes of a single step."""
     if isinstance(node, Quantise) and np.unique(np.asarray(node.step)).size == 1:
         low, high = (-1, 1) if node.bipolar else (int(np.min(node.low)), int(np.max(node.high)))
-    elif isinstance(node, MultiThreshold) and np.unique(np.asarray(node.scale)).size == 1:
+    elif isinstance(node, MultiThreshold) and np.unique(np.asarray(node.scale)).size == 1 and np.all(node.scale):
         first = float(np.min(node.offset)) / float(np.min(node.scale))
         if not first.is_integer() or np.unique(np.asarray(node.offset)).size > 1:
             return None

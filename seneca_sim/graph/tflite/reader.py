@@ -43,6 +43,9 @@ def read_tflite(path: str | Path) -> Graph:
     for number, operator in enumerate(model.operators):
         writer.write(number, operator)
     inputs = {f"input{n or ''}": model.tensors[tensor].shape for n, tensor in enumerate(model.inputs)}
+    unmade = [tensor for tensor in model.outputs if tensor not in writer.names]
+    if unmade:
+        raise GraphError(f"{writer.stem}: the output {unmade[0]} is made by no operator; export the model again")
     names = tuple(writer.names[tensor] for tensor in model.outputs)
     nodes, constants = tuple(writer.nodes), MappingProxyType(writer.constants)
     return build_graph(OnnxModel(writer.stem, nodes, constants, MappingProxyType(inputs), names, 18), OnnxOptions())
