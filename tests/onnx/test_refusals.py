@@ -321,3 +321,31 @@ def test_constants_of_small_types_are_widened(tmp_path):
     proto.graph.initializer.append(tensor)
     assert numpy_helper.to_array(tensor).dtype.name == "bfloat16"
     assert load(tmp_path, proto).nodes["conv"].weight.dtype == np.float32
+
+
+def test_scales_that_do_not_fit_are_refused(tmp_path):
+    constants = {
+        "w": ONES,
+        "s": np.ones(2, np.float32),
+        "z": np.float32(0),
+        "b": np.float32(4),
+        "u": np.zeros(2, np.int8),
+    }
+    for op, domain, inputs, text in (
+        (
+            "Quant",
+            DOMAINS[0],
+            ["w", "s", "z", "b"],
+            "scales [2] do not fit a weight [4, 3, 3, 3]; export the model again",
+        ),
+        ("BipolarQuant", DOMAINS[0], ["w", "s"], "scales [2] do not fit a weight [4, 3, 3, 3]; export the model again"),
+        (
+            "QuantizeLinear",
+            "",
+            ["w", "s", "u"],
+            "scales [1, 2, 1, 1] do not fit a weight [4, 3, 3, 3]; export the model again",
+        ),
+    ):
+        with pytest.raises(GraphError) as raised:
+            load(tmp_path, model([node(op, inputs, "v", domain), node("Conv", ["x", "v"])], MAP, constants))
+        assert str(raised.value) == f"net: {op.lower()} ({op}): {text}"

@@ -62,6 +62,15 @@ def _finite(node: OnnxNode, what: str, array: Array, *, positive: bool = False) 
     return array
 
 
+def _check_fit(node: OnnxNode, scale: Array, shape: tuple[int, ...]) -> None:
+    """Refuse scales that do not broadcast to a weight."""
+    sizes = (1,) * (len(shape) - scale.ndim) + scale.shape
+    if len(sizes) != len(shape) or any(size not in (1, full) for size, full in zip(sizes, shape, strict=True)):
+        raise GraphError(
+            f"{node.where}: scales {list(scale.shape)} do not fit a weight {list(shape)}; export the model again"
+        )
+
+
 def _single(node: OnnxNode, what: str, array: Array) -> float:
     """Return the value that all entries of an array have."""
     if not array.size or np.any(array != array.flat[0]):
@@ -97,6 +106,7 @@ def _quant(conversion: Conversion, node: OnnxNode) -> None:
     rounding = _rounding(node, "ROUND")
     value = conversion.value(node, 0)
     if isinstance(value, Constant):
+        _check_fit(node, scale, value.array.shape)
         scaled = _finite(node, "the weight", value.array).astype(np.float32) / scale.astype(np.float32)
         limited = np.clip(scaled + np.float32(zero), low, high)
         codes = np.where(scaled >= 0, 1, -1) if bipolar else _ROUND[rounding](limited) - zero
@@ -113,6 +123,7 @@ def _bipolar_quant(conversion: Conversion, node: OnnxNode) -> None:
     scale = _finite(node, "the scale", conversion.constant(node, 1), positive=True)
     value = conversion.value(node, 0)
     if isinstance(value, Constant):
+        _check_fit(node, scale, value.array.shape)
         codes = np.where(_finite(node, "the weight", value.array) >= 0, 1, -1)
         conversion.give(node, _coded(codes, scale.astype(np.float32), 1))
     else:
@@ -198,8 +209,13 @@ def _linear_parts(conversion: Conversion, node: OnnxNode, rank: int) -> tuple[Ar
     zero = np.zeros(scale.shape, np.uint8) if zero is None else zero
     if scale.size == 1 and zero.size == 1:
         return scale.reshape(()), zero.reshape(())
-    shape = [1] * rank
-    shape[node.integer("axis", 1)] = -1
+    axis, shape = node.integer("axis", 1), [1] * rank
+    if not -rank <= axis < rank or scale.shape != zero.shape:
+        raise GraphError(
+            f"{node.where}: axis {axis} of {rank} axes, scales {list(scale.shape)} and zero points {list(zero.shape)} do not fit "
+            "each other; export the model again"
+        )
+    shape[axis] = -1
     return scale.reshape(shape), zero.reshape(shape)
 
 
@@ -211,6 +227,7 @@ def _quantize_linear(conversion: Conversion, node: OnnxNode) -> None:
         raise GraphError(f"{node.where}: quantises to {zero.dtype}, expected an integer type; use int8 or uint8")
     limits = np.iinfo(zero.dtype)
     if isinstance(value, Constant):
+        _check_fit(node, scale, value.array.shape)
         codes = np.rint(_finite(node, "the weight", value.array).astype(np.float32) / scale) + zero
         conversion.give(node, Constant(np.clip(codes, limits.min, limits.max).astype(zero.dtype), bits=limits.bits))
         return
@@ -242,6 +259,7 @@ def _dequantize_linear(conversion: Conversion, node: OnnxNode) -> None:
     if isinstance(value, Constant):
         if value.array.dtype.kind not in "iu":
             raise GraphError(f"{node.where}: dequantises {value.array.dtype}, expected an integer type; export again")
+        _check_fit(node, scale, value.array.shape)
         codes = value.array.astype(np.int64) - zero.astype(np.int64)
         conversion.give(node, _coded(codes, scale, value.bits or 8 * value.array.dtype.itemsize))
         return
