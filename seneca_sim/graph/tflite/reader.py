@@ -109,7 +109,10 @@ class _Writer:
         parts = self.model.tensors[tensor]
         if parts.scale is None:
             return self.constant(stored)
-        zeros = np.broadcast_to(np.asarray(parts.zero), parts.scale.shape)
+        zero = np.asarray(parts.zero)
+        if zero.size not in (1, parts.scale.size):
+            raise self.refused(f"input {index} has {parts.scale.size} scales and {zero.size} zero points; export again")
+        zeros = np.broadcast_to(zero, parts.scale.shape)
         return self.node(
             "DequantizeLinear", self.constant(stored), self.constant(parts.scale), self.constant(zeros), axis=parts.axis
         )
