@@ -7,12 +7,15 @@ An activity file is YAML::
     provenance: Figure 3 of the paper # where the densities come from
     steps: 4                          # time steps, unless the run asks for another number
     clusters: 4                       # about how many clusters fit side by side in a map (default 4)
+    fit: {...}                        # what `seneca-sim fit` found, if it made the file; for readers
     layers:                           # every layer of the network, input layers included
       input: {neuron_density: 0.05, pixel_density: 0.2}
       conv1:
         neuron_density: 0.1           # share of the neurons that send an event (after fused pooling)
         pixel_density: 0.6            # share of the positions with at least one event
         provenance: read by eye from a plot  # if it differs
+        dense_inputs: [input]         # layers in front of it that send every value; checked
+        admitted: [0.05, 0.4]         # densities that are possible as well; for readers
         first_step: {neuron_density: 0.5, pixel_density: 1}  # step 0, if it differs (sigma-delta)
 
 Every step of a layer has exactly round(density * size) events and active positions. Active positions lie where a smooth
@@ -42,8 +45,9 @@ from seneca_sim.yaml_positions import KeyPath, YamlFile, did_you_mean, read_yaml
 __all__ = ["FORMAT", "Densities", "LayerDensities", "load_densities", "synthetic_trace"]
 
 FORMAT = "seneca_sim/activity/1"
-_TOP_KEYS = ("format", "network", "provenance", "steps", "clusters", "layers")
+_TOP_KEYS = ("format", "network", "provenance", "steps", "clusters", "fit", "layers")
 _DENSITIES = ("neuron_density", "pixel_density")
+_LAYER_KEYS = (*_DENSITIES, "provenance", "first_step", "dense_inputs", "admitted")
 _WAVES = 16
 _RAGGED = 0.15
 """Noise of each layer's own on the common field, in units of its standard deviation: edges of clusters are not smooth."""
@@ -189,6 +193,7 @@ class _Reader:
         names = [layer.name for layer in self.network.layers]
         layers = self.group(data.get("layers"), ("layers",), names)
         stated = tuple(self.layer(layer, layers, provenance) for layer in self.network.layers)
+        self.check_dense_inputs(layers, stated)
         return Densities(
             Path(self.file.label).name, provenance, steps if isinstance(steps, int) else 1, clusters, stated
         )
@@ -229,7 +234,7 @@ class _Reader:
         if layer.name not in layers:
             self.refuse(path, "this layer of the network is missing; state its neuron_density and pixel_density")
             return LayerDensities((0.0, 0.0), (0.0, 0.0), "")
-        group = self.group(layers[layer.name], path, (*_DENSITIES, "provenance", "first_step"))
+        group = self.group(layers[layer.name], path, _LAYER_KEYS)
         neuron, pixel = self.pair(layer, group, path)
         first = neuron, pixel
         if "first_step" in group:
@@ -237,6 +242,25 @@ class _Reader:
             first = self.pair(layer, self.group(group["first_step"], inner, _DENSITIES), inner)
         source = self.text(group, (*path, "provenance"), provenance or "the file")
         return LayerDensities((first[0], neuron), (first[1], pixel), source)
+
+    def check_dense_inputs(self, layers: dict[str, object], stated: tuple[LayerDensities, ...]) -> None:
+        """Refuse dense inputs that are no layers in front, or do not send every value."""
+        index = {layer.name: number for number, layer in enumerate(self.network.layers)}
+        for layer in self.network.layers:
+            group = layers.get(layer.name)
+            names = group.get("dense_inputs", []) if isinstance(group, dict) else []
+            path: KeyPath = ("layers", layer.name, "dense_inputs")
+            if not isinstance(names, list):
+                self.refuse(path, f"expected a list of layers, got {shown(names)}")
+                continue
+            sources = [self.network.layers[edge.source].name for edge in layer.edges]
+            for name in names:
+                if name not in sources:
+                    self.refuse(
+                        path, f"{shown(name)} is no layer in front of {layer.name}{did_you_mean(str(name), sources)}"
+                    )
+                elif (density := stated[index[name]].neuron_density[1]) != 1.0:
+                    self.refuse(path, f"{name} sends {density:g} of its values, not all")
 
     def pair(self, layer: Layer, group: dict[str, object], path: KeyPath) -> tuple[float, float]:
         """Return neuron and pixel density; they must be possible together."""

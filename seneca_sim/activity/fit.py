@@ -1,0 +1,229 @@
+"""Fit densities to a published total: one free number, solved so that a network's expected synaptic operations meet it.
+
+Operations are linear in densities: a layer of density d causes d times the operations that it causes when every neuron sends,
+at the edges of the maps as in a run. They are those of a step in the steady state, in which recurrent edges see the step before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from seneca_sim.activity.connection import Connection
+from seneca_sim.activity.rule import Group, Rule
+from seneca_sim.activity.step_events import StepEvents
+from seneca_sim.activity.synthetic import FORMAT
+from seneca_sim.errors import ActivityError, RequestError
+from seneca_sim.graph.network import Layer, Network
+
+__all__ = ["Fit", "FittedLayer", "activity_text", "dense_sops", "fit_densities"]
+
+_HIGHEST = 1e9
+"""Largest value of the free number that is tried."""
+_PRECISION = 1e-12
+"""Relative gap at which bisection ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class FittedLayer:
+    """What was found for one layer."""
+
+    name: str
+    neuron_density: float
+    pixel_density: float
+    lowest: float
+    highest: float
+    """Densities that the total and the bounds of all groups admit for this layer, whatever the others do."""
+    sops: float
+    """Operations that its events cause, in a step."""
+    dense_sops: int
+    """The same if every neuron sent."""
+    dense_inputs: tuple[str, ...]
+    """Layers in front of it of which every value is sent."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Densities of a network that meet a total."""
+
+    network: str
+    rule: Rule
+    target: float
+    sops: float
+    """What the densities give [operations per step]."""
+    number: float
+    """The free number."""
+    lowest: float
+    highest: float
+    """The free number where everything assumed beside it (densities, bounds) is as high, and as low, as the rule allows."""
+    tilt: float
+    layers: tuple[FittedLayer, ...]
+
+
+def dense_sops(network: Network) -> tuple[int, ...]:
+    """Return for each layer the operations that its events cause in a step in which all its neurons send.
+
+    >>> from seneca_sim.graph import load_network
+    >>> dense_sops(load_network("kws-mlp"))
+    (99840, 65536, 7424, 0)
+    """
+    totals = [0] * len(network.layers)
+    for layer in network.layers:
+        for edge in layer.edges:
+            source = network.layers[edge.source]
+            connection = Connection(edge, source, layer, 0)
+            totals[edge.source] += connection.sops(connection.arriving(_everything(source)))
+    return tuple(totals)
+
+
+def _everything(layer: Layer) -> StepEvents:
+    """Return a step in which every neuron of a layer sends."""
+    channels, rows, columns = layer.out_shape
+    position = np.arange(rows * columns, dtype=np.int32)
+    first = np.arange(rows * columns + 1, dtype=np.int64) * channels
+    return StepEvents(position, first, np.tile(np.arange(channels, dtype=np.int32), rows * columns), None)
+
+
+def fit_densities(network: Network, rule: Rule, target: float, *, tilt: float = 1.0) -> Fit:
+    """Return the densities of a rule whose expected operations in a step meet a target.
+
+    `tilt` multiplies the shapes by 1 at the first layer and by `tilt` at the last, evenly in between on a logarithmic scale:
+    how much hangs on the shape that a rule assumes.
+
+    Raises
+    ------
+    ActivityError
+        If no value of the free number meets the target: what the rule can reach, and a way out.
+    """
+    if not target > 0 or not tilt > 0:
+        raise RequestError(f"the total and the tilt must be above zero, not {target:g} and {tilt:g}")
+    weights = dense_sops(network)
+    groups = [rule.group_of(layer) for layer in network.layers]
+    tilts = [float(value) for value in np.geomspace(1.0, tilt, len(groups))]
+    number = _solved(groups, tilts, weights, target)
+    if number is None:
+        low, high = (sum(_at(groups, tilts, value)[k] * w for k, w in enumerate(weights)) for value in (0.0, _HIGHEST))
+        raise ActivityError(
+            f"{rule.label}: densities of {network.name} reach {low:,.0f} to {high:,.0f} operations per step, not {target:,.0f}; "
+            "change the densities or bounds of its groups"
+        )
+    densities = _at(groups, tilts, number)
+    sops = [density * weight for density, weight in zip(densities, weights, strict=True)]
+    dense = {layer.name for layer, density in zip(network.layers, densities, strict=True) if density == 1.0}
+    bounds = _admitted(groups, weights, target)
+    layers = tuple(
+        FittedLayer(
+            layer.name,
+            densities[k],
+            rule.pixel_density(layer, densities[k]),
+            *bounds[k],
+            sops[k],
+            weights[k],
+            tuple(name for name in _sources(network, layer) if name in dense),
+            groups[k].reason,
+        )
+        for k, layer in enumerate(network.layers)
+    )
+    ends = [_solved([bound(group) for group in groups], tilts, weights, target) for bound in (_at_most, _at_least)]
+    lowest, highest = (number if end is None else end for end in ends)
+    return Fit(network.name, rule, target, sum(sops), number, lowest, highest, tilt, layers)
+
+
+def _at(groups: list[Group], tilts: list[float], number: float) -> list[float]:
+    """Return the densities for a value of the free number."""
+    return [group.at(number, tilt) for group, tilt in zip(groups, tilts, strict=True)]
+
+
+def _solved(groups: list[Group], tilts: list[float], weights: tuple[int, ...], target: float) -> float | None:
+    """Return the free number at which a total is met, by bisection; None if none meets it."""
+
+    def total(number: float) -> float:
+        return sum(density * weight for density, weight in zip(_at(groups, tilts, number), weights, strict=True))
+
+    low, high = 0.0, 1.0
+    while total(high) < target and high < _HIGHEST:
+        high *= 2
+    if not total(low) <= target <= total(high):
+        return None
+    while high - low > _PRECISION * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if total(middle) < target else (low, middle)
+    return high
+
+
+def _at_most(group: Group) -> Group:
+    """Return a group with its assumed density, or its own bound, as high as it may be."""
+    bounded = group.density is not None or group.high < 1.0
+    return replace(group, density=group.high) if bounded else group
+
+
+def _at_least(group: Group) -> Group:
+    """Return the same as low as it may be."""
+    bounded = group.density is not None or group.high < 1.0
+    return replace(group, density=group.low) if bounded else group
+
+
+def _admitted(groups: list[Group], weights: tuple[int, ...], target: float) -> list[tuple[float, float]]:
+    """Return for each layer the densities at which the others can still meet the total within their bounds."""
+    least = sum(group.low * weight for group, weight in zip(groups, weights, strict=True))
+    most = sum(group.high * weight for group, weight in zip(groups, weights, strict=True))
+    found = []
+    for group, weight in zip(groups, weights, strict=True):
+        if not weight:
+            found.append((group.low, group.high))
+            continue
+        lowest = (target - (most - group.high * weight)) / weight
+        highest = (target - (least - group.low * weight)) / weight
+        found.append((max(group.low, lowest), min(group.high, highest)))
+    return found
+
+
+def _sources(network: Network, layer: Layer) -> list[str]:
+    """Return the layers in front of a layer's weights."""
+    return list(dict.fromkeys(network.layers[edge.source].name for edge in layer.edges if edge.weight is not None))
+
+
+def activity_text(fit: Fit) -> str:
+    """Return an activity file with the densities of a fit, what they follow from, and how far they may be off."""
+    quoted: Callable[[str], str] = lambda text: "'" + text.replace("'", "''") + "'"  # noqa: E731
+    width = max(len(layer.name) for layer in fit.layers)
+    lines = [
+        f"# Made by seneca-sim fit with {fit.rule.label}; densities are assumptions, only their sum of operations is published.",
+        f"format: {FORMAT}",
+        f"network: {fit.network}",
+        f"provenance: {quoted(fit.rule.provenance)}",
+        f"steps: {fit.rule.steps}",
+        f"clusters: {fit.rule.clusters:g}",
+        "fit:",
+        f"  rule: {quoted(fit.rule.label)}",
+        f"  published_sops: {fit.target:.0f}  # per step",
+        f"  sops: {fit.sops:.0f}  # what the densities give, recurrent edges included",
+        f"  number: {fit.number:.6g}  # the free one, solved",
+        f"  admitted: [{fit.lowest:.6g}, {fit.highest:.6g}]  # where all that is assumed beside it is highest, lowest",
+        "layers:",
+    ]
+    for layer in fit.layers:
+        share = layer.sops / fit.sops
+        inputs = f", dense_inputs: [{', '.join(map(quoted, layer.dense_inputs))}]" if layer.dense_inputs else ""
+        neuron, pixel = _rounded(layer)
+        lines.append(
+            f"  {layer.name + ':':{width + 1}} {{neuron_density: {neuron}, pixel_density: {pixel}, "
+            f"admitted: [{layer.lowest:.4g}, {layer.highest:.4g}]{inputs}, provenance: {quoted(layer.reason)}}}"
+            f"  # {share:.1%} of the operations"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _rounded(layer: FittedLayer) -> tuple[str, str]:
+    """Return both densities with six digits, the pixel density not below the other."""
+    neuron = f"{layer.neuron_density:.6g}"
+    return neuron, f"{max(round(layer.pixel_density, 6), float(neuron)):.6g}"
+
+
+def write_activity(fit: Fit, path: Path) -> None:
+    """Write the activity file of a fit."""
+    path.write_text(activity_text(fit), encoding="utf-8")
