@@ -71,5 +71,5 @@ _NOTES = (
     "area and memory of a core are published figures that the chip file holds; the core's area leaves network and I/O out",
     "the other platforms differ in technology, voltage and in what they count as an operation; their figures are cited, not "
     "compared",
-    f"{_RUN} is a small convolutional network; the calibrated chip spends most of its energy in RISC-V, which the headline leaves out",
+    f"{_RUN} is a small convolutional network; the calibrated chip spends most of its energy in RISC-V, no part of the headline",
 )
