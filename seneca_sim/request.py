@@ -64,6 +64,7 @@ class Request:
     flip_polarity: bool = False
     reset: ResetRule | None = None
     max_spikes: int | None = None
+    reset_every: int | None = None
     numerics: str | None = None
     state: tuple[str, ...] = ()
     size: str | tuple[int, int] | None = None
@@ -81,7 +82,7 @@ class Request:
         for name in _NAMES:
             if str(getattr(self, name)) == "":
                 raise RequestError(f"{name} is empty; give a name or a path, or leave it out")
-        for name in ("cores", "steps", "max_spikes", "pool", "width"):
+        for name in ("cores", "steps", "max_spikes", "reset_every", "pool", "width"):
             _check_least(name, getattr(self, name), 1)
         if self.steps is not None and self.steps > LARGEST_STEPS:
             raise RequestError(f"steps must be at most {LARGEST_STEPS}, not {self.steps}; run the recording in pieces")
@@ -183,7 +184,7 @@ _LISTS = {"set": "key=value", "network_set": "key=value", "state": "output:input
 _OBJECT = "<object: "
 _PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(ARGUMENTS, str),
-    **dict.fromkeys(("cores", "steps", "max_spikes", "pool", "width", "seed", "warmup"), int),
+    **dict.fromkeys(("cores", "steps", "max_spikes", "reset_every", "pool", "width", "seed", "warmup"), int),
     **dict.fromkeys(_LISTS, list),
     "dt_us": (int, float),
     "slice": (str, int),

@@ -62,6 +62,7 @@ def simulate(
     flip_polarity: bool = False,
     reset: ResetRule | None = None,
     max_spikes: int | None = None,
+    reset_every: int | None = None,
     numerics: str | None = None,
     state: Sequence[str] = (),
     size: str | tuple[int, int] | None = None,
@@ -99,6 +100,8 @@ def simulate(
         polarities exchanged.
     dt_us, reset, max_spikes, numerics
         What network files may leave open: neuron time step, reset rule, spikes per step, number types.
+    reset_every
+        States return to their start every so many steps, as a network needs that sees one sample after another.
     state
         Recurrence of an ONNX step graph: ``output:input`` texts, the input takes the output's value of the step before.
     size, width, network_set
@@ -120,8 +123,8 @@ def simulate(
     """
     choices = Request(
         network, events, activity, chip, tuple(set), mapping, goal, cores, engine, noc, order, steps, dt_us,
-        slice, input, crop, pool, resize, swap_xy, flip_polarity, reset, max_spikes, numerics, tuple(state), size, width,
-        tuple(network_set), weights, overflow, seed, warmup,
+        slice, input, crop, pool, resize, swap_xy, flip_polarity, reset, max_spikes, reset_every, numerics,
+        tuple(state), size, width, tuple(network_set), weights, overflow, seed, warmup,
     )  # fmt: skip
     return simulate_request(choices, progress)
 

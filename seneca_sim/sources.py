@@ -213,7 +213,18 @@ def network_of(request: Request, sources: Sources) -> Network:
     """Return the network of a request, with what its file leaves open set by the user; weights to be drawn are not yet."""
     options = {
         name: value
-        for name in ("dt_us", "reset", "max_spikes", "numerics", "state", "size", "width", "network_set", "weights")
+        for name in (
+            "dt_us",
+            "reset",
+            "max_spikes",
+            "reset_every",
+            "numerics",
+            "state",
+            "size",
+            "width",
+            "network_set",
+            "weights",
+        )
         if (value := getattr(request, name)) not in (None, ())
     }
     if request.drawn_weights():
@@ -232,10 +243,14 @@ def network_of(request: Request, sources: Sources) -> Network:
 def _with_input(request: Request, sources: Sources, network: Network) -> Network:
     """Return a network with the input contract that a request states for its recording."""
     from seneca_sim.graph.contract import with_input
+    from seneca_sim.graph.stated import check_resets
 
     if "events" not in sources.paths:
         return network
-    return with_input(network, request.slice, sources.paths.get("input", request.input))
+    network = with_input(network, request.slice, sources.paths.get("input", request.input))
+    if request.reset_every is not None:
+        check_resets(network)
+    return network
 
 
 def input_of(request: Request, sources: Sources, network: Network) -> NetworkInput | None:

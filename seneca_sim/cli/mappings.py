@@ -17,6 +17,7 @@ from seneca_sim.cli.options import (
     NetworkSet,
     Numerics,
     Reset,
+    ResetEvery,
     Set,
     Size,
     State,
@@ -49,6 +50,7 @@ def map_(
     dt_us: DtUs = None,
     reset: Reset = None,
     max_spikes: MaxSpikes = None,
+    reset_every: ResetEvery = None,
     numerics: Numerics = None,
     state: State = None,
     size: Size = None,
@@ -63,6 +65,7 @@ def map_(
     choices = {"network": network, "chip": chip, "set": tuple(set_ or ()), "goal": goal, "cores": cores, "order": order}
     function = {"dt_us": dt_us, "reset": reset, "max_spikes": max_spikes, "numerics": numerics}
     built = {
+        "reset_every": reset_every,
         "state": tuple(state or ()),
         "size": size,
         "width": width,

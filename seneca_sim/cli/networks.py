@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seneca_sim.cli.options import DtUs, MaxSpikes, NetworkSet, Reset, Size, State, Width
+from seneca_sim.cli.options import DtUs, MaxSpikes, NetworkSet, Reset, ResetEvery, Size, State, Width
 
 __all__ = ["add_commands"]
 
@@ -23,6 +23,7 @@ def convert(
     dt_us: DtUs = None,
     reset: Reset = None,
     max_spikes: MaxSpikes = None,
+    reset_every: ResetEvery = None,
     state: State = None,
     size: Size = None,
     width: Width = None,
@@ -35,6 +36,7 @@ def convert(
     from seneca_sim.graph.convert import convert_network
 
     built = {
+        "reset_every": reset_every,
         "state": tuple(state or ()),
         "size": size,
         "width": width,

@@ -24,6 +24,7 @@ __all__ = [
     "Overflow",
     "Pool",
     "Reset",
+    "ResetEvery",
     "Resize",
     "Set",
     "Size",
@@ -57,6 +58,9 @@ Reset = Annotated[
 ]
 MaxSpikes = Annotated[
     int | None, typer.Option("--max-spikes", help="Most spikes of a neuron in a step, where the file leaves it open.")
+]
+ResetEvery = Annotated[
+    int | None, typer.Option("--reset-every", help="All states return to their start every N steps.", metavar="N")
 ]
 Numerics = Annotated[
     str | None, typer.Option("--numerics", help="Number types of weights and states instead of the network's own.")

@@ -24,6 +24,7 @@ from seneca_sim.cli.options import (
     Overflow,
     Pool,
     Reset,
+    ResetEvery,
     Resize,
     Set,
     Size,
@@ -77,6 +78,7 @@ def run(
     flip_polarity: FlipPolarity = False,
     reset: Reset = None,
     max_spikes: MaxSpikes = None,
+    reset_every: ResetEvery = None,
     numerics: Numerics = None,
     state: State = None,
     size: Size = None,
@@ -98,6 +100,7 @@ def run(
     timed = {"engine": engine, "noc": noc, "order": order, "warmup": warmup}
     function = {"dt_us": dt_us, "reset": reset, "max_spikes": max_spikes, "numerics": numerics, "overflow": overflow}
     built = {
+        "reset_every": reset_every,
         "state": tuple(state or ()),
         "size": size,
         "width": width,

@@ -20,7 +20,7 @@ from seneca_sim.graph.numerics import override_numerics
 from seneca_sim.graph.onnx import OnnxOptions, read_onnx
 from seneca_sim.graph.published import PUBLISHED, build_published, published_options
 from seneca_sim.graph.state_dict import with_weights
-from seneca_sim.graph.stated import check_spiking, with_stated_rules
+from seneca_sim.graph.stated import check_spiking, with_resets, with_stated_rules
 from seneca_sim.graph.tflite import read_tflite
 from seneca_sim.shipped import shipped_folder
 from seneca_sim.yaml_positions import did_you_mean
@@ -68,6 +68,7 @@ def load_network(
     reset: Reset | None = None,
     max_spikes: int | None = None,
     v_min: float | None = None,
+    reset_every: int | None = None,
     numerics: str | None = None,
     state: Mapping[str, str] | Sequence[str] = (),
     size: str | tuple[int, int] | None = None,
@@ -86,6 +87,8 @@ def load_network(
         Time step of the neurons [us], for files that leave it open (NIR).
     reset, max_spikes, v_min
         After a spike: ``value`` or ``subtract``; most spikes of a neuron in a step; lowest membrane value.
+    reset_every
+        All states return to their start every so many steps, from step 0 on; in layer k of a netx file from step k on.
     numerics
         Number types of weights, states and events, such as ``fp32``, ``bf16`` or ``int8/bf16`` (see `override_numerics`).
     state
@@ -100,8 +103,8 @@ def load_network(
     (6, 240, 304)
     """
     graph = read_graph(
-        name_or_path, dt_us=dt_us, reset=reset, max_spikes=max_spikes, v_min=v_min, state=state, size=size, width=width,
-        network_set=network_set, weights=weights,
+        name_or_path, dt_us=dt_us, reset=reset, max_spikes=max_spikes, v_min=v_min, reset_every=reset_every, state=state,
+        size=size, width=width, network_set=network_set, weights=weights,
     )  # fmt: skip
     network = lower(graph)
     if not is_published(name_or_path) and (beside := sidecar(find_network(name_or_path))) is not None:
@@ -116,6 +119,7 @@ def read_graph(
     reset: Reset | None = None,
     max_spikes: int | None = None,
     v_min: float | None = None,
+    reset_every: int | None = None,
     state: Mapping[str, str] | Sequence[str] = (),
     size: str | tuple[int, int] | None = None,
     width: int | None = None,
@@ -129,7 +133,7 @@ def read_graph(
         if state:
             raise RequestError(f"state: {name} is no ONNX file, it states its own recurrence; leave state out")
         graph = build_published(name, published_options(name, size, width, network_set))
-        graph = with_stated_rules(graph, dt_us=dt_us, **spiking)
+        graph = with_resets(with_stated_rules(graph, dt_us=dt_us, **spiking), reset_every)
     else:
         path = find_network(name_or_path)
         built = {"size": size, "width": width, "network_set": network_set or None}
@@ -139,7 +143,7 @@ def read_graph(
                 f"{', '.join(stated)}: {name_or_path} is a file, which states its layers; leave it out, or name a published "
                 "network (seneca-sim list models)"
             )
-        graph = _read_file(path, dt_us, _recurrence(state), spiking)
+        graph = _read_file(path, dt_us, _recurrence(state), reset_every, spiking)
     return graph if weights is None else with_weights(graph, weights)
 
 
@@ -156,25 +160,27 @@ def _recurrence(state: Mapping[str, str] | Sequence[str]) -> Mapping[str, str]:
     return pairs
 
 
-def _read_file(path: Path, dt_us: float | None, state: Mapping[str, str], spiking: dict[str, Any]) -> Graph:
+def _read_file(
+    path: Path, dt_us: float | None, state: Mapping[str, str], reset_every: int | None, spiking: dict[str, Any]
+) -> Graph:
     """Return the graph of a file, with what it leaves open as the user states it."""
     kind = _file_format(path)
     if state and kind != "onnx":
         raise RequestError(f"state: {path} is no ONNX file, it states its own recurrence; leave state out")
     match kind:
-        case "onnx":
-            graph = read_onnx(path, OnnxOptions(state=state))
-            return with_stated_rules(graph, dt_us=dt_us, **spiking)
-        case "tflite":
-            return with_stated_rules(read_tflite(path), dt_us=dt_us, **spiking)
         case "netx":
-            return with_stated_rules(read_netx(path), dt_us=dt_us, **spiking)
+            return with_stated_rules(read_netx(path, reset_every=reset_every), dt_us=dt_us, **spiking)
         case "nir":
             graph = read_nir(path, NirOptions(dt_us, **spiking))
             check_spiking(graph, **spiking)
-            return graph
+            return with_resets(graph, reset_every)
+        case "onnx":
+            graph = read_onnx(path, OnnxOptions(state=state))
+        case "tflite":
+            graph = read_tflite(path)
         case _:
-            return with_stated_rules(load_graph(path), dt_us=dt_us, **spiking)
+            graph = load_graph(path)
+    return with_resets(with_stated_rules(graph, dt_us=dt_us, **spiking), reset_every)
 
 
 def _file_format(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Rules for spiking neurons that a user states over those of a file."""
+"""Rules for neurons that a user states over those of a file: spikes, and when states return to their start."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any, get_args
 
 from seneca_sim.errors import RequestError
 from seneca_sim.graph.graph import Graph
-from seneca_sim.graph.neurons import CubaLif, If, Lif, Reset
+from seneca_sim.graph.network import Network
+from seneca_sim.graph.neurons import CubaLif, Delay, If, Lif, Neuron, Reset, is_cell, is_stateful
+from seneca_sim.graph.nodes import ConvGru, ConvLstm, ConvMgu, ConvMinimalRnn, Node
 from seneca_sim.graph.numerics import event_type
 
-__all__ = ["check_spiking", "with_stated_rules"]
+__all__ = ["check_resets", "check_spiking", "with_resets", "with_stated_rules"]
 
 
 def with_stated_rules(graph: Graph, *, dt_us: float | None = None, **spiking: Any) -> Graph:
@@ -30,6 +32,43 @@ def check_spiking(graph: Graph, **stated: Any) -> None:
     names = [name for name, value in stated.items() if value is not None]
     if names and not any(isinstance(node, If | Lif | CubaLif) for node in graph.nodes.values()):
         raise RequestError(f"{', '.join(names)}: no neuron of {graph.name} spikes; leave it out")
+
+
+def with_resets(graph: Graph, reset_every: int | None) -> Graph:
+    """Return a graph whose neurons with a state begin anew before step 0 and every `reset_every` steps later; None: as it says.
+
+    What was sent before still arrives one step later over recurrent links, and what a `Delay` holds too.
+    """
+    if reset_every is None:
+        return graph
+    if reset_every < 1:
+        raise RequestError(f"reset_every={reset_every}: expected at least 1")
+    names = [name for name, node in graph.nodes.items() if _keeps_state(node)]
+    if not names:
+        raise RequestError(f"reset_every={reset_every}: no neuron of {graph.name} keeps a state; leave it out")
+    check_resets(graph)
+    note = f"as the user stated: all states return to their start every {reset_every} steps"
+    return replace(
+        graph,
+        resets=MappingProxyType(dict.fromkeys(names, (reset_every, 0))),
+        assumptions=(*graph.assumptions, note),
+    )
+
+
+def check_resets(network: Graph | Network) -> None:
+    """Refuse states that return to their start where the neurons behind the input add up changes from step 0 on."""
+    if network.input_contract.differences:
+        raise RequestError(
+            f"reset_every: {network.name} is fed changes, which its first neurons add up from step to step; leave it out, or feed "
+            "whole counts"
+        )
+
+
+def _keeps_state(node: Node) -> bool:
+    """Return whether a node has neurons with a state of their own."""
+    if isinstance(node, ConvGru | ConvMgu | ConvMinimalRnn | ConvLstm):
+        return True
+    return isinstance(node, Neuron) and not isinstance(node, Delay) and (is_cell(node) or is_stateful(node))
 
 
 def _with_spiking(graph: Graph, **stated: Any) -> Graph:

@@ -39,6 +39,7 @@ CASES = {  # option: (base, change, fields that must differ, fields that must no
     "slice": (BASE, {"slice": "10ms"}, ("input", "events", "assumptions"), ("steps", "memory_bits")),
     "reset": (BASE, {"reset": "subtract"}, ("events", "assumptions"), ("memory_bits",)),
     "max_spikes": (BASE, {"max_spikes": 3}, ("energy_uj", "assumptions"), ("memory_bits",)),
+    "reset_every": (BASE, {"reset_every": 1}, ("events", "assumptions"), ("memory_bits", "dense_macs")),
     "numerics": (BASE, {"numerics": "bf16"}, ("memory_bits", "energy_uj"), ("dense_macs",)),
     "size": (None, {"size": "30x30"}, ("dense_macs", "memory_bits", "energy_uj"), ("steps",)),
     "width": (None, {"width": 2}, ("dense_macs", "memory_bits"), ("steps",)),

@@ -78,6 +78,19 @@ def test_pilotnet_sends_the_golden_changes_of_a_golden_image(walk, shared_data, 
     assert steering[:9].tolist() == golden["output"].reshape(9).tolist()
 
 
+def test_spiking_pilotnet_sends_the_golden_spikes_where_its_states_restart_as_in_lava(walk, shared_data, tmp_path):
+    golden = arrays(shared_data("models/lava/pilotnet_lif_golden_a.npz"))
+    image = golden["image"].transpose(2, 1, 0)
+    np.savez(tmp_path / "image.npz", frames=np.repeat(image[None], 21, axis=0), layout="TCHW")
+    options = ["--reset-every", 17, "--cores", 16]
+    result = walk(shared_data("models/lava/pilotnet_lif_66x200.net"), "--events", tmp_path / "image.npz", *options)
+    sent = events(result)
+    for layer, name in enumerate(("input", "conv0", "conv1")):
+        assert sent[f"layer{layer}"] == np.count_nonzero(golden[name][..., :21]), name
+    assert "reset_every: 17" in (walk.folder / "run.yaml").read_text()
+    assert ss.rerun(walk.folder / "run.yaml").files() == result.files()
+
+
 RANGE = "range=[-64,64]"
 """What 0 and 255 become. The network's golden image has values from -52 to 64, whole numbers as of 6 fraction bits: that pixels
 were trained as 2 v / 255 - 1 is an assumption."""

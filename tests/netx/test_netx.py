@@ -78,7 +78,7 @@ def test_spiking_pilotnet_equals_lava_bit_by_bit(shared_data):
     path = shared_data("models/lava/pilotnet_lif_66x200.net")
     golden = np.load(shared_data("models/lava/pilotnet_lif_golden_a.npz"))
     image = golden["image"].transpose(2, 1, 0)
-    values = run(lower(read_netx(path, reset_every=17)), np.repeat(image[None], 24, axis=0))
+    values = run(load_network(path, reset_every=17), np.repeat(image[None], 24, axis=0))
     for layer, name in ((1, "input"), (2, "conv0"), (3, "conv1")):
         assert np.array_equal(values[layer], golden[name].transpose(3, 2, 1, 0))
 

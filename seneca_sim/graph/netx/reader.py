@@ -75,6 +75,10 @@ def read_netx(path: str | Path, *, reset_every: int | None = None) -> Graph:
             _read_layer(content, layers.child(key), depth, reset_every)
         slice_us = max(1, round(1000 * _time_step_ms(root)))
     content.add("output", Output())
+    if reset_every is not None:
+        content.notes.append(
+            f"as the user stated: the states of layer k return to their start before step k and every {reset_every} steps later"
+        )
     binary = isinstance(content.nodes["input"], Input) and content.precision["input"].event == "binary"
     graph = Graph(
         path.stem,
