@@ -31,15 +31,26 @@ def write_nir_network(path):
     nir.write(path, graph)
 
 
-def test_python_blocks_run_as_they_are(tmp_path):
-    found = blocks("python")
-    assert len(found) >= 2
+def run_blocks(found, folder):
     for block in found:
         command = [sys.executable, "-W", "error", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{block}"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+        done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
         assert (done.returncode, done.stderr.decode()) == (0, "")
         assert done.stdout
+
+
+def test_python_blocks_run_as_they_are(tmp_path):
+    found = [block for block in blocks("python") if "import torch" not in block]
+    assert len(found) >= 2
+    run_blocks(found, tmp_path)
     assert (tmp_path / "results" / "digits" / "summary.json").is_file()
+
+
+def test_the_block_about_pytorch_runs_as_it_is(tmp_path):
+    pytest.importorskip("torch", reason="PyTorch is not installed (pip install seneca-sim[torch])")
+    found = [block for block in blocks("python") if "import torch" in block]
+    assert len(found) == 1
+    run_blocks(found, tmp_path)
 
 
 def test_commands_run_as_they_are(tmp_path, monkeypatch):
