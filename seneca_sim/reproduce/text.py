@@ -10,7 +10,7 @@ __all__ = ["markdown", "number_text", "table_text"]
 
 _HEADS = ("row", "quantity", "unit", "published", "ours", "deviation", "status", "source")
 _RIGHT = ("published", "ours", "deviation")
-_WIDEST_ROW = 64
+_WIDEST_ROW = 84
 
 
 def table_text(table: Reproduction) -> str:
