@@ -1,6 +1,6 @@
 """The last events of a camera, as a histogram that slides: what enters counts up, what leaves counts down.
 
-N = events, S = steps. A ring keeps the last events; maps and lists are those of `slice_counts`.
+N = events, S = steps. A ring keeps the last events; maps and lists are those of `noted_map`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import numpy as np
 
 from seneca_sim.kernels import inner_kernel, kernel
 from seneca_sim.kernels.landing import Int32, Int64
-from seneca_sim.kernels.slice_counts import FLAG_CELLS, Memory, Sparse, drain, in_order, limited
+from seneca_sim.kernels.noted_map import FLAG_CELLS, Memory, Sparse, drain, in_order, limited, write_all
 
 __all__ = ["window_steps"]
 
@@ -30,36 +30,6 @@ def _limit_changes(histogram: Int32, change: Int32, memory: Memory, limit: int) 
             for cell in range(8 * FLAG_CELLS * w, min(8 * FLAG_CELLS * (w + 1), len(change))):
                 if change[cell] != 0:
                     change[cell] = limited(histogram[cell], limit) - limited(histogram[cell] - change[cell], limit)
-
-
-@inner_kernel
-def _write_all(histogram: Int32, channels: int, limit: int, memory: Memory, sparse: Sparse) -> None:
-    """Write every count of the histogram; blocks that have become empty lose their flag."""
-    flags, words, _, state = memory
-    _, positions, first_value, channel, values = sparse
-    n_positions, n_values = state[1], state[2]
-    last = -1
-    for w in range(len(words)):
-        if words[w] == 0:
-            continue
-        for f in range(8 * w, 8 * w + 8):
-            if flags[f] == 0:
-                continue
-            flags[f] = 0
-            for cell in range(FLAG_CELLS * f, min(FLAG_CELLS * f + FLAG_CELLS, len(histogram))):
-                if histogram[cell] == 0:
-                    continue
-                flags[f] = 1
-                position = cell // channels
-                if position != last:
-                    positions[n_positions] = position
-                    first_value[n_positions] = n_values
-                    n_positions += 1
-                    last = position
-                channel[n_values] = cell - position * channels
-                values[n_values] = limited(histogram[cell], limit)
-                n_values += 1
-    state[0], state[1], state[2] = 0, n_positions, n_values
 
 
 @kernel
@@ -111,7 +81,7 @@ def window_steps(
         if state[4] < step_events and not (closing and end == len(cell)):
             break
         if not changes:
-            _write_all(histogram, channels, limit, memory, sparse)
+            write_all(histogram, channels, limit, memory, sparse)
         else:
             if limit > 0:
                 _limit_changes(histogram, change, memory, limit)
