@@ -51,16 +51,18 @@ def test_the_digit_network_of_nir_gives_the_reference_spikes(walk, shared_data):
     assert result.layers.events.tolist()[1:] == spikes
 
 
-def test_the_corner_detector_sends_what_pytorch_computes(walk, shared_data, tmp_path):
+def test_the_corner_detector_sends_what_pytorch_computes_of_a_recording(walk, shared_data, tmp_path):
     golden = arrays(shared_data("models/openeb/firenet_corner_golden.npz"))
     size = golden["input"].shape[2:]
     save_graph(real.corner_detector(arrays(shared_data("models/openeb/firenet_corner.npz")), size), tmp_path / "net.h5")
-    np.savez(tmp_path / "frames.npz", frames=golden["input"], layout="TCHW")
-    result = walk(tmp_path / "net.h5", "--events", tmp_path / "frames.npz", "--steps", 2, "--cores", 8)
+    recording = shared_data("events/prophesee/evt2_sample.raw")
+    seen = ["--input", "representation=signed_voxel,bins=10,slice=5ms", "--crop", "288,64,96,64"]
+    result = walk(tmp_path / "net.h5", "--events", recording, *seen, "--steps", 3, "--cores", 8)
     expected = {"input": golden["input"], "lstm1": golden["hidden1"], "heat": golden["output"]}
     sent = events(result)
     for name, values in expected.items():
-        assert sent[name] == pytest.approx(np.count_nonzero(values[:2]), rel=0.002), name  # some are as good as zero
+        assert sent[name] == pytest.approx(np.count_nonzero(values[:3]), rel=0.002), name  # some are as good as zero
+    assert sent["input"] == np.count_nonzero(golden["input"][:3])
     assert result.summary["predicted_class"] is None
 
 
