@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
 from math import prod
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ import numpy as np
 from seneca_sim.errors import GraphError
 from seneca_sim.graph.checks import check_layer
 from seneca_sim.graph.graph import Graph
+from seneca_sim.graph.names import unused_name
 from seneca_sim.graph.network import Edge, Layer, MaxPool
 from seneca_sim.graph.neurons import Neuron, sum_names
 from seneca_sim.graph.numerics import check_weights, infer_precision
@@ -126,7 +126,7 @@ class LayerWriter:
                 "the whole map; put Identity neurons behind it"
             )
         base = term.node if term.weight is not None else f"{term.source}+{draft.name}"
-        name = next(n for n in (base if k == 1 else f"{base}.{k}" for k in count(1)) if n not in self.edge_names)
+        name = unused_name(base, self.edge_names)
         self.edge_names.add(name)
         kind: Literal["dense", "conv", "add"] = "dense" if term.dense else "conv"
         offset, padding = 0, term.padding

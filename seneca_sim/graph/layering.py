@@ -5,12 +5,12 @@ operators where edges cannot express what the graph says.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import count
 from math import prod
 
 from seneca_sim.errors import GraphError
 from seneca_sim.graph.drafts import Draft, LayerWriter, fitted_term, is_replayable
 from seneca_sim.graph.graph import Graph
+from seneca_sim.graph.names import unused_name
 from seneca_sim.graph.network import Layer, MaxPool
 from seneca_sim.graph.neurons import Identity, Neuron, SigmaDelta, sum_ports
 from seneca_sim.graph.nodes import Input
@@ -98,8 +98,7 @@ class Layering:
     def unused(self, name: str) -> str:
         """Return the name, or the name with a number, that no layer and no neuron node has."""
         neurons = {n for n, node in self.graph.nodes.items() if isinstance(node, Neuron | Input)} - self.folded
-        taken = self.drafts.keys() | neurons
-        return next(n for n in (name if k == 1 else f"{name}.{k}" for k in count(1)) if n not in taken)
+        return unused_name(name, self.drafts.keys() | neurons)
 
     def held(
         self, wire: Wire, pool: MaxPool | None = None, *, reason: str = "is used by a linear operator again"

@@ -10,6 +10,7 @@ from typing import Any
 
 from seneca_sim.errors import GraphError
 from seneca_sim.graph.graph import Graph, Link, node_order
+from seneca_sim.graph.names import unused_name
 from seneca_sim.graph.network import InputContract, Precision
 from seneca_sim.graph.neurons import Activation, Relu
 from seneca_sim.graph.nodes import Add, Concat, Flatten, GlobalAvgPool2d, Input, MaxPool2d, Node, Output, Upsample
@@ -50,14 +51,6 @@ class _Content:
             sources = [full]
         self.node_of[step.name] = sources[0] if not chain else name
         self.step_of[name] = step.name
-
-    def unused(self, name: str) -> str:
-        """Return a name that no node has, from the wish for one."""
-        number, wished = 1, name
-        while name in self.nodes:
-            number += 1
-            name = f"{wished}.{number}"
-        return name
 
 
 def trace_module(module: Any, example: Any, name: str, dt_us: float | None, contract: InputContract) -> Traced:
@@ -109,7 +102,10 @@ def _convert(content: _Content, steps: Any, step: Any, input_shape: tuple[int, .
         case "output":
             for number, source in enumerate(sources):
                 content.add(
-                    step, content.unused("output" if len(sources) == 1 else f"output{number}"), (Output(),), [source]
+                    step,
+                    unused_name("output" if len(sources) == 1 else f"output{number}", content.nodes),
+                    (Output(),),
+                    [source],
                 )
         case "call_module":
             module = steps.get_submodule(step.target)
@@ -121,9 +117,9 @@ def _convert(content: _Content, steps: Any, step: Any, input_shape: tuple[int, .
                     "function takes the module and returns a node of seneca_sim.graph"
                 )
             made = _converted(content, step.target, converter, module)
-            content.add(step, content.unused(step.target), made, sources)
+            content.add(step, unused_name(step.target, content.nodes), made, sources)
         case _:
-            content.add(step, content.unused(step.name), _operation(content, step), sources)
+            content.add(step, unused_name(step.name, content.nodes), _operation(content, step), sources)
 
 
 def _converted(content: _Content, target: str, converter: Callable[[Any], Any], module: Any) -> tuple[Node, ...]:

@@ -42,7 +42,7 @@ def test_a_state_beside_an_output_is_no_output(tmp_path):
     nodes = [*NODES, helper.make_node("MatMul", ["h_out", "u"], ["y"], name="y")]
     path = save(tmp_path, model(nodes, INPUTS, CONSTANTS, outputs=("y", "h_out")))
     network = load_network(path, state={"h_out": "h"})
-    assert [layer.name for layer in network.layers if layer.is_output] == ["y'"]
+    assert [layer.name for layer in network.layers if layer.is_output] == ["y.2"]
     np.testing.assert_array_equal(result(network, [X]).reshape(6, 2), steps(X) @ BACK)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from seneca_sim.errors import GraphError
 from seneca_sim.graph.nodes import Array
 from seneca_sim.graph.onnx.model import OnnxNode
-from seneca_sim.graph.onnx.values import Constant
+from seneca_sim.graph.onnx.values import Constant, signed_bits
 
 __all__ = ["CONSTANT_OPERATORS", "fold", "new_shape"]
 
@@ -174,7 +174,7 @@ CONSTANT_OPERATORS = _ELEMENTWISE.keys() | _FUNCTIONS.keys()
 
 def _width(dtype: np.dtype[Any], low: int, high: int) -> int:
     """Return the bits that codes of a range need."""
-    return high.bit_length() if dtype.kind == "u" else max((-low - 1).bit_length(), high.bit_length()) + 1
+    return high.bit_length() if dtype.kind == "u" else signed_bits(low, high)
 
 
 def fold(node: OnnxNode, inputs: Sequence[Constant]) -> Constant:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from seneca_sim.errors import GraphError
 from seneca_sim.graph.checks import check_node
 from seneca_sim.graph.graph import Link
+from seneca_sim.graph.names import unused_name
 from seneca_sim.graph.nodes import Array, Flatten, Node
 from seneca_sim.graph.onnx.model import OnnxNode
 from seneca_sim.graph.onnx.values import Constant, Signal, Value
@@ -113,10 +114,7 @@ class Conversion:
 
     def add(self, node: OnnxNode, kind: Node, *sources: Signal, suffix: str = "") -> str:
         """Add a node with a link from each source at a port of its own; return its name."""
-        name, number = node.name + suffix, 1
-        while name in self.nodes:
-            number += 1
-            name = f"{node.name}{suffix}.{number}"
+        name = unused_name(node.name + suffix, self.nodes)
         check_node(f"{self.name}: {name}", kind)
         self.nodes[name] = kind
         self.links += [Link(source.node, name, port) for port, source in enumerate(sources)]

@@ -10,8 +10,8 @@ from seneca_sim.errors import GraphError
 from seneca_sim.graph.nodes import Array, BatchNorm2d, Conv2d, ConvTranspose2d, Dense
 from seneca_sim.graph.onnx.conversion import Conversion, Converter
 from seneca_sim.graph.onnx.model import OnnxNode
-from seneca_sim.graph.onnx.values import Constant, Signal
-from seneca_sim.graph.onnx.windows import grow_kernel, pads, rows_columns
+from seneca_sim.graph.onnx.values import Constant, Signal, signed_bits
+from seneca_sim.graph.onnx.windows import grow_kernel, pads, rows_columns, window_count
 
 __all__ = ["LINEAR", "weigh"]
 
@@ -27,8 +27,9 @@ def weigh(constant: Constant, axis: int = 0) -> tuple[Array, Array | None, int |
         return constant.array.astype(np.float32), None, None
     factor = scale[:, 0].astype(np.float64)
     factor = factor[:1] if np.all(factor == factor[0]) else factor
-    low, high = int(constant.codes.min(initial=0)), int(constant.codes.max(initial=0))
-    width = max((-low - 1).bit_length(), high.bit_length()) + 1  # a zero point may widen codes
+    width = signed_bits(
+        int(constant.codes.min(initial=0)), int(constant.codes.max(initial=0))
+    )  # a zero point may widen codes
     codes = constant.codes.astype(np.int8 if width <= 8 else np.int32)
     return codes, None if np.all(factor == 1) else factor, max(width, constant.bits or 0)
 
@@ -75,7 +76,7 @@ def _conv(conversion: Conversion, node: OnnxNode) -> None:
     spans = tuple(d * (k - 1) + 1 for d, k in zip(dilations, weight.shape[2:], strict=True))
     sides = pads(node, signal, (spans[0], spans[1]), strides)
     counts = [
-        (size + sum(side) - span) // stride + 1
+        window_count(size, *side, span, stride)
         for size, side, span, stride in zip(signal.map[1:], sides, spans, strides, strict=True)
     ]
     if min(counts) < 1:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seneca_sim.errors import FileFormatError, GraphError
+from seneca_sim.graph.names import unused_name
 from seneca_sim.graph.nodes import Array
 
 __all__ = ["OnnxModel", "OnnxNode", "read_model"]
@@ -119,10 +120,7 @@ def _nodes(path: Path, protos: Any) -> tuple[OnnxNode, ...]:
     for proto in protos:
         inputs, outputs = (tuple(map(_text, names)) for names in (proto.input, proto.output))
         base = _text(proto.name) or next((name for name in outputs if name), _text(proto.op_type))
-        name, number = base, 1
-        while name in taken:
-            number += 1
-            name = f"{base}.{number}"
+        name = unused_name(base, taken)
         taken.add(name)
         where = f"{path.stem}: {name} ({proto.op_type})"
         attributes = {_text(entry.name): _attribute(path, where, entry) for entry in proto.attribute}

@@ -10,6 +10,7 @@ from seneca_sim.graph.graph import Link
 from seneca_sim.graph.network import NumberType, Precision
 from seneca_sim.graph.neurons import Clip, Identity, MultiThreshold, Neuron, Quantise, Relu
 from seneca_sim.graph.nodes import Conv2d, ConvTranspose2d, Dense, Input, Node
+from seneca_sim.graph.onnx.values import signed_bits
 
 __all__ = ["stated_precision"]
 
@@ -61,7 +62,7 @@ def _event(node: Node) -> NumberType | None:
         low, high = sorted((int(first), int(first) + node.thresholds.shape[-1]))
     else:
         return None
-    width = max((-low - 1).bit_length(), high.bit_length()) + 1
+    width = signed_bits(low, high)
     return _integer(width) if width <= 32 else None
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from seneca_sim.errors import GraphError, RequestError
 from seneca_sim.graph.graph import Graph, Link
+from seneca_sim.graph.names import unused_name
 from seneca_sim.graph.network import InputContract, Precision
 from seneca_sim.graph.neurons import Identity, Neuron
 from seneca_sim.graph.nodes import Input, Output
@@ -208,16 +209,9 @@ def _outputs(conversion: Conversion, model: OnnxModel, options: OnnxOptions) -> 
         if source not in read:
             read.add(source)
             source = source if isinstance(conversion.nodes[source], Neuron) else _held(conversion, name, source)
-            output = _free(conversion, "output" if len(plain) == 1 else f"{name}.output")
+            output = unused_name("output" if len(plain) == 1 else f"{name}.output", conversion.nodes)
             conversion.nodes[output] = Output()
             conversion.links.append(Link(source, output))
-
-
-def _free(conversion: Conversion, name: str) -> str:
-    """Return a name that no node has."""
-    while name in conversion.nodes:
-        name += "'"
-    return name
 
 
 def _held(conversion: Conversion, name: str, source: str) -> str:
@@ -226,7 +220,7 @@ def _held(conversion: Conversion, name: str, source: str) -> str:
     for target in behind:
         if isinstance(conversion.nodes[target], Identity):
             return target
-    held = _free(conversion, name)
+    held = unused_name(name, conversion.nodes)
     conversion.nodes[held] = Identity()
     conversion.links.append(Link(source, held))
     return held

@@ -17,7 +17,16 @@ from seneca_sim.graph.neurons import Quantise
 from seneca_sim.graph.nodes import Array
 from seneca_sim.graph.shapes import Shape
 
-__all__ = ["Codes", "Constant", "Signal", "Value", "Zeros"]
+__all__ = ["Codes", "Constant", "Signal", "Value", "Zeros", "signed_bits"]
+
+
+def signed_bits(low: int, high: int) -> int:
+    """Return the bits of the narrowest signed integers that hold a range.
+
+    >>> signed_bits(-8, 7), signed_bits(0, 255)
+    (4, 9)
+    """
+    return max((-low - 1).bit_length(), high.bit_length()) + 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
