@@ -352,7 +352,7 @@ Linear = (
     | Affine
 )
 Block = SqueezeExcite | ContextAware | ConvGru | ConvMgu | ConvMinimalRnn | ConvLstm
-"""What `rewrites` opens into operators and neurons before a graph is lowered."""
+"""What `blocks.open_blocks` opens into operators and neurons before a graph is lowered."""
 Node = Input | Output | DetectionOutput | Linear | Block | Neuron
 
 NODE_TYPES: dict[str, type[Node]] = {

@@ -38,8 +38,8 @@ def _below(threshold: Parameter) -> Parameter:
     return float(below) if below.ndim == 0 else below
 
 
-def _snn_reset(module: Any) -> tuple[Reset, bool]:
-    """Return the reset rule of an snnTorch neuron, and whether it acts in the step after the spike."""
+def _snn_reset(module: Any) -> Reset:
+    """Return the reset rule of an snnTorch neuron."""
     if not module.init_hidden or module.output:
         raise refuse(module, "hands its state over; create it with init_hidden=True and output=False")
     if module.inhibition or module.state_quant or float(np.max(array(module.graded_spikes_factor))) != 1.0:
@@ -49,17 +49,17 @@ def _snn_reset(module: Any) -> tuple[Reset, bool]:
     delayed = bool(getattr(module, "reset_delay", True))
     if module.reset_mechanism == "zero" and delayed:
         raise refuse(module, "resets to zero a step late; use reset_delay=False, or reset_mechanism='subtract'")
-    return ("value" if module.reset_mechanism == "zero" else "subtract_late" if delayed else "subtract"), delayed
+    return "value" if module.reset_mechanism == "zero" else "subtract_late" if delayed else "subtract"
 
 
 def _leaky(module: Any) -> Node:
-    reset, _ = _snn_reset(module)
+    reset = _snn_reset(module)
     beta = np.clip(np.asarray(_constant(module.beta)), 0.0, 1.0)
     return Lif(_constant(beta), threshold=_constant(module.threshold), reset=reset)
 
 
 def _synaptic(module: Any) -> Node:
-    reset, _ = _snn_reset(module)
+    reset = _snn_reset(module)
     alpha, beta = (np.clip(np.asarray(_constant(value)), 0.0, 1.0) for value in (module.alpha, module.beta))
     return CubaLif(_constant(alpha), _constant(beta), threshold=_constant(module.threshold), reset=reset)
 

@@ -28,7 +28,7 @@ __all__ = ["read_tflite"]
 
 _FIRST, _LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 """Permutations to channels first, and back."""
-_RELU, _RELU6 = 1, 3
+_RELU, _RELU_N1_TO_1, _RELU6 = 1, 2, 3
 """Numbers of fused activations."""
 _QUANTISED = (np.int8, np.uint8, np.int16)
 
@@ -130,7 +130,7 @@ class _Writer:
         """Write the activation that is fused behind an operator."""
         if function == 0:
             return value
-        bounds = {_RELU: (0.0, np.inf), 2: (-1.0, 1.0), _RELU6: (0.0, 6.0)}
+        bounds = {_RELU: (0.0, np.inf), _RELU_N1_TO_1: (-1.0, 1.0), _RELU6: (0.0, 6.0)}
         if function not in bounds:
             raise self.refused(f"its fused activation {function} is not supported; use ReLU, ReLU6 or none")
         return self.node("Clip", value, *(self.constant(np.float32(bound)) for bound in bounds[function]))
