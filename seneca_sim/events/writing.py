@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,6 +12,7 @@ from numpy.typing import NDArray
 
 from seneca_sim.errors import EventsError, RequestError
 from seneca_sim.events.recording import Recording
+from seneca_sim.whole_file import whole_file
 
 __all__ = ["write_recording"]
 
@@ -35,26 +33,12 @@ def write_recording(recording: Recording, path: Path) -> int:
             raise RequestError(f"{path}: recordings are written as .npz or .dat")
 
 
-@contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """Give a file that gets its name when it is complete."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-        os.chmod(name, 0o644)  # noqa: PTH101
-        os.replace(name, path)  # noqa: PTH105
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def _write_dat(recording: Recording, path: Path) -> int:
     """Write text lines, event type and size, then 8 bytes an event."""
     if recording.width > 1 << 14 or recording.height > 1 << 14:
         raise EventsError(f"{path}: .dat holds up to 16384x16384 pixels, not {recording.width}x{recording.height}")
     n_events = 0
-    with _whole(path) as file:
+    with whole_file(path) as file:
         header = (
             f"% Data file containing CD events.\n% Version 2\n% Height {recording.height}\n% Width {recording.width}\n"
         )
@@ -85,7 +69,7 @@ def _write_npz(recording: Recording, path: Path) -> int:
         facts = {"width": recording.width, "height": recording.height, "start_us": recording.start_us}
         if recording.duration_us is not None:
             facts["duration_us"] = recording.duration_us
-        with _whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
+        with whole_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
             for name, kind in types.items():
                 with archive.open(_member(name), "w", force_zip64=True) as target:
                     _copy_column(columns[name], kind, n_events, target)

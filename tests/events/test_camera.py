@@ -105,6 +105,14 @@ def test_recordings_go_to_existing_folders_in_known_formats(tmp_path):
         assert str(error.value) == f"{path}: {message}"
 
 
+def test_a_recording_is_not_written_over_a_folder(tmp_path):
+    (tmp_path / "road.npz").mkdir()
+    with pytest.raises(RequestError) as error:
+        write_recording(synthetic_recording(QUIET), tmp_path / "road.npz")
+    assert str(error.value) == f"'{tmp_path}/road.npz' cannot be written: it is a folder; name a file in it"
+    assert list(tmp_path.iterdir()) == [tmp_path / "road.npz"]
+
+
 def test_objects_move_towards_the_camera():
     near, far = road_pictures(Camera(width=96, height=72, seed=4), [0, 500_000])
     assert np.abs(near - far).mean() > 0.01

@@ -9,7 +9,6 @@ AEDAT 3.1 and 4 go to readers of their own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ import numpy as np
 
 from seneca_sim.errors import FileFormatError
 from seneca_sim.events.formats import aedat3, aedat4
+from seneca_sim.events.formats.cameras import JAER, sensor_size
 from seneca_sim.events.formats.header import header_lines
 from seneca_sim.events.formats.words import Decoded, refuse_outside, room
 from seneca_sim.events.recording import Columns, EventSource
@@ -45,14 +45,6 @@ class Camera(NamedTuple):
 DAVIS = Camera(1 << 31 | 1 << 10, 12, 0x3FF, 22, 0x1FF, 11, 0)
 DVS128 = Camera(1 << 15, 1, 0x7F, 8, 0xFFFFFF, 0, 1)
 """Bits above the row are none of this camera: they put events off the sensor, which is refused."""
-CAMERAS = (
-    (r"davis240", DAVIS, (240, 180)),
-    (r"davis346", DAVIS, (346, 260)),
-    (r"davis640", DAVIS, (640, 480)),
-    (r"davis208", DAVIS, (208, 192)),
-    (r"davis128", DAVIS, (128, 128)),
-    (r"dvs128|tmpdiff128", DVS128, (128, 128)),
-)
 ROWS = "{}: rows and columns are those of the file; jAER counts rows from the bottom"
 
 
@@ -103,9 +95,9 @@ def _camera(path: Path, chip: str) -> tuple[Camera, tuple[int, int], tuple[str, 
             (128, 128),
             (f"{path.name}: the header names no camera (# AEChip), DVS128 was assumed", ROWS.format(path.name)),
         )
-    for pattern, camera, size in CAMERAS:
-        if re.search(pattern, chip.lower()):
-            return camera, size, (ROWS.format(path.name),)
+    size = sensor_size(JAER, chip)
+    if size is not None:
+        return DAVIS if "davis" in chip.lower() else DVS128, size, (ROWS.format(path.name),)
     known = "DAVIS128, DAVIS208, DAVIS240, DAVIS346, DAVIS640, DVS128"
     raise FileFormatError(
         f"{path.name}: the camera {chip.rpartition('.')[2][:40]!r} is unknown; known are {known}: convert the recording to .csv"

@@ -8,7 +8,6 @@ kinds are passed over. The header names the camera (`#Source 1: DVS128`). Packet
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.errors import FileFormatError
+from seneca_sim.events.formats.cameras import JAER, sensor_size
 from seneca_sim.events.formats.header import header_lines
 from seneca_sim.events.recording import Columns, EventSource
 
@@ -28,13 +28,6 @@ POLARITY = 1
 EVENT_BYTES = 8
 MAX_PACKET = 1 << 28
 """Largest packet that is read at once [bytes]."""
-CAMERAS = (
-    (r"dvs128|davis128", (128, 128)),
-    (r"davis240", (240, 180)),
-    (r"davis346", (346, 260)),
-    (r"davis640", (640, 480)),
-    (r"davis208", (208, 192)),
-)
 
 
 def open_source(path: Path) -> EventSource:
@@ -46,8 +39,7 @@ def open_source(path: Path) -> EventSource:
         raise FileFormatError(
             f"{path.name}: AEDAT 3.1 in the encoding {encoding[:40]!r} is not read; convert the recording to AEDAT 2.0 or 4.0"
         )
-    source = stated.get("source", "").lower()
-    size = next((size for pattern, size in CAMERAS if re.search(pattern, source)), None)
+    size = sensor_size(JAER, stated.get("source", ""))
     return EventSource(
         path, "AEDAT 3.1", lambda max_events: _decode(path, offset, max_events), size=size, start_us=None
     )

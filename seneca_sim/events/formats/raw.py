@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seneca_sim.errors import FileFormatError
+from seneca_sim.events.formats.cameras import PROPHESEE, sensor_size
 from seneca_sim.events.formats.header import header_lines
 from seneca_sim.events.formats.words import Decoded, refuse_outside, room
 from seneca_sim.events.recording import Columns, EventSource
@@ -24,13 +25,6 @@ __all__ = ["open_source"]
 
 VERSIONS = {"2.0": "EVT2", "3.0": "EVT3"}
 WORD_BYTES = {"EVT2": 4, "EVT3": 2}
-CAMERAS = (
-    (r"gen31|gen3", (640, 480)),
-    (r"gen41|gen4|imx636", (1280, 720)),
-    (r"imx646", (640, 512)),
-    (r"genx320", (320, 320)),
-)
-"""What the name of a camera or of its driver holds, and the size of its sensor [pixels]."""
 VECTOR = 12
 """Most events of one word."""
 
@@ -83,10 +77,10 @@ def _read_header(path: Path) -> _Header:
     if found_size := re.fullmatch(r"(\d{1,6})x(\d{1,6})", geometry, re.ASCII):
         return _Header(offset, version, (int(found_size[1]), int(found_size[2])), ())
     for key in ("sensor_name", "plugin_name", "camera_integrator_name"):
-        for pattern, size in CAMERAS:
-            if re.search(pattern, stated.get(key, "").lower()):
-                said = f"{path.name}: {size[0]}x{size[1]} pixels, the size of the camera ({key} {stated[key]})"
-                return _Header(offset, version, size, (said,))
+        size = sensor_size(PROPHESEE, stated.get(key, ""))
+        if size is not None:
+            said = f"{path.name}: {size[0]}x{size[1]} pixels, the size of the camera ({key} {stated[key]})"
+            return _Header(offset, version, size, (said,))
     return _Header(offset, version, None, ())
 
 
