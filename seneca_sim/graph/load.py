@@ -18,7 +18,7 @@ from seneca_sim.graph.neurons import Reset
 from seneca_sim.graph.nir_file import NirOptions, read_nir
 from seneca_sim.graph.numerics import override_numerics
 from seneca_sim.graph.onnx import OnnxOptions, read_onnx
-from seneca_sim.graph.published import PUBLISHED, build_published, published_options
+from seneca_sim.graph.published import PUBLISHED, build_published, parse_size, published_options
 from seneca_sim.graph.state_dict import with_weights
 from seneca_sim.graph.stated import check_spiking, with_resets, with_stated_rules
 from seneca_sim.graph.tflite import read_tflite
@@ -95,7 +95,7 @@ def load_network(
         Outputs of an ONNX step graph, and the inputs that take their values in the next step: a mapping, or ``out:in`` texts.
     size, width, network_set
         Of a published network: (rows, columns) or ``240x304``, a factor for its channels, other options as ``key=value`` texts
-        or a mapping.
+        or a mapping. `size` also of an ONNX file that leaves the size of its input open.
     weights
         File of arrays by name (``.npz``, safetensors or PyTorch's zipped state_dict) for the network; see `state_dict`.
 
@@ -136,14 +136,15 @@ def read_graph(
         graph = with_resets(with_stated_rules(graph, dt_us=dt_us, **spiking), reset_every)
     else:
         path = find_network(name_or_path)
-        built = {"size": size, "width": width, "network_set": network_set or None}
+        opened = parse_size(size) if size is not None and _file_format(path) == "onnx" else None
+        built = {"size": size if opened is None else None, "width": width, "network_set": network_set or None}
         stated = [option for option, value in built.items() if value is not None]
         if stated:
             raise RequestError(
                 f"{', '.join(stated)}: {name_or_path} is a file, which states its layers; leave it out, or name a published "
                 "network (seneca-sim list models)"
             )
-        graph = _read_file(path, dt_us, _recurrence(state), reset_every, spiking)
+        graph = _read_file(path, dt_us, OnnxOptions(_recurrence(state), size=opened), reset_every, spiking)
     return graph if weights is None else with_weights(graph, weights)
 
 
@@ -161,11 +162,11 @@ def _recurrence(state: Mapping[str, str] | Sequence[str]) -> Mapping[str, str]:
 
 
 def _read_file(
-    path: Path, dt_us: float | None, state: Mapping[str, str], reset_every: int | None, spiking: dict[str, Any]
+    path: Path, dt_us: float | None, open_: OnnxOptions, reset_every: int | None, spiking: dict[str, Any]
 ) -> Graph:
     """Return the graph of a file, with what it leaves open as the user states it."""
     kind = _file_format(path)
-    if state and kind != "onnx":
+    if open_.state and kind != "onnx":
         raise RequestError(f"state: {path} is no ONNX file, it states its own recurrence; leave state out")
     match kind:
         case "netx":
@@ -175,7 +176,7 @@ def _read_file(
             check_spiking(graph, **spiking)
             return with_resets(graph, reset_every)
         case "onnx":
-            graph = read_onnx(path, OnnxOptions(state=state))
+            graph = read_onnx(path, open_)
         case "tflite":
             graph = read_tflite(path)
         case _:

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from seneca_sim.graph import Add, Conv2d, Dense, Flatten, Relu, Upsample, lower
+from seneca_sim.errors import RequestError
+from seneca_sim.graph import Add, Conv2d, Dense, Flatten, Relu, Upsample, load_network, lower
 from seneca_sim.graph.neurons import Clip, Product
 from seneca_sim.graph.table import graph_parameters
-from tests.onnx.models import both, load, model, result
+from tests.onnx.models import both, load, model, result, save
 
 
 def whole(*shape):
@@ -354,6 +355,16 @@ def test_input_and_task_follow_the_shapes(tmp_path):
     )
     map_ = load(tmp_path, model([node("Relu", ["x"])], {"x": ("batch", 3, "h", "w")}), shapes={"x": (1, 3, 4, 4)})
     assert (map_.task, map_.nodes["x"].shape) == ("other", (3, 4, 4))
+
+
+def test_a_size_closes_what_a_file_leaves_open(tmp_path):
+    path = save(tmp_path, model([node("Relu", ["x"])], {"x": ("batch", 3, "h", "w")}))
+    assert load_network(path, size="6x8").layers[0].shape == (3, 6, 8)
+    closed = save(tmp_path, model([node("Relu", ["x"])], {"x": (1, 3, 4, 5)}), "closed.onnx")
+    assert load_network(closed, size=(4, 5)).layers[0].shape == (3, 4, 5)
+    with pytest.raises(RequestError) as caught:
+        load_network(closed, size="6x8")
+    assert str(caught.value) == "size: closed states an input of 4x5 itself; leave size out"
 
 
 def test_two_outputs_and_two_inputs(tmp_path):

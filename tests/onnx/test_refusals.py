@@ -236,12 +236,12 @@ def test_what_is_not_supported_is_named(tmp_path, case):
     [
         (
             ("n", 3, "h", "w"),
-            "net: x (input): its shape [1, 3, 'h', 'w'] leaves h, w open; export with fixed sizes, or state them with "
-            "shapes={'x': ...}",
+            "net: x (input): its shape [1, 3, 'h', 'w'] leaves h, w open; export with fixed sizes, or state "
+            "rows and columns with size (--size HxW), other axes with OnnxOptions(shapes={'x': ...})",
         ),
         ((2, 3, 4, 4), "net: x (input): has batch size 2; export the model with batch size 1"),
         ((5,), "net: x (input): has shape [5]; expected a batch axis and one to three more"),
-        (None, "net: x (input): its shape is unknown; state it, batch axis included, with shapes={'x': ...}"),
+        (None, "net: x (input): its shape is unknown; state it, batch axis included, with OnnxOptions(shapes={'x': ...})"),
     ],
 )
 def test_inputs_without_a_fixed_shape_are_refused(tmp_path, sizes, text):

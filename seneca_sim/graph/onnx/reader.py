@@ -76,6 +76,8 @@ class OnnxOptions:
     """Outputs whose value an input takes in the next step."""
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """Sizes of inputs that the file leaves open, batch axis included."""
+    size: tuple[int, int] | None = None
+    """Rows and columns of inputs that leave their last two axes open."""
 
 
 def read_onnx(path: str | Path, options: OnnxOptions | None = None) -> Graph:
@@ -119,14 +121,21 @@ def _stated_sizes(
     if name in options.shapes:
         return options.shapes[name]
     if sizes is None:
-        raise GraphError(f"{where}: its shape is unknown; state it, batch axis included, with shapes={{{name!r}: ...}}")
+        raise GraphError(
+            f"{where}: its shape is unknown; state it, batch axis included, with OnnxOptions(shapes={{{name!r}: ...}})"
+        )
     if len(sizes) > 1 and not isinstance(sizes[0], int):
         sizes = (1, *sizes[1:])
+    if options.size is not None and len(sizes) == 4:
+        own = zip(sizes[2:], options.size, strict=True)
+        sizes = (*sizes[:2], *(stated if isinstance(size, str) else size for size, stated in own))
+        if sizes[2:] != options.size:
+            raise RequestError(f"size: {model.name} states an input of {sizes[2]}x{sizes[3]} itself; leave size out")
     open_ = [str(size) for size in sizes if not isinstance(size, int)]
     if open_:
         raise GraphError(
-            f"{where}: its shape {list(sizes)} leaves {', '.join(open_)} open; export with fixed sizes, or state them with "
-            f"shapes={{{name!r}: ...}}"
+            f"{where}: its shape {list(sizes)} leaves {', '.join(open_)} open; export with fixed sizes, or state rows and columns "
+            f"with size (--size HxW), other axes with OnnxOptions(shapes={{{name!r}: ...}})"
         )
     return tuple(size for size in sizes if isinstance(size, int))
 
