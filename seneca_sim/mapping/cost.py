@@ -39,7 +39,7 @@ class Sent:
     column: Index
     values: Index
     weight: float
-    """What one entry counts: 1 / steps."""
+    """What one entry counts: 1 / steps, of a replay 1 / steps that have one."""
 
 
 def sent_values(
@@ -47,7 +47,7 @@ def sent_values(
 ) -> Sent:
     """Return what a layer sends if its channels are cut before the channels `cuts` (each range makes packets of its own).
 
-    With `delay`, what its replay sends: the values of the step before, nothing in the first.
+    With `delay`, what its replay sends: the values of the step before; the first step, which has none, does not count.
     """
     channels, rows, columns = network.layers[number].out_shape
     edges = (0, *cuts, channels)
@@ -64,7 +64,7 @@ def sent_values(
         counts = np.bincount(visit, minlength=1)
         visits = np.flatnonzero(counts)
         position, values = position[visits // (len(cuts) + 1)], counts[visits]
-    return Sent(position // columns, position % columns, values.astype(np.int64), 1.0 / max(1, layer.n_steps))
+    return Sent(position // columns, position % columns, values.astype(np.int64), 1.0 / max(1, layer.n_steps - delay))
 
 
 def packet_flits(layer: Layer, chip: Chip, timing: Timing, values: Index) -> tuple[Index, Index]:

@@ -22,7 +22,8 @@ __all__ = ["GOALS", "STRATEGIES", "Draft", "Task", "items"]
 
 GOALS = ("fewest-cores", "balanced", "power-of-two", "energy")
 """fewest-cores: as few as the memories allow. balanced: least load of the busiest core within `cores`. power-of-two: each
-layer's channels in equal parts, the least power of two that fits. energy: fewest padded chunks and repeated deliveries
+layer's channels in equal parts, the least power of two that fits; where `cores` are stated, the layer with the largest load gets
+twice as many, again and again, while they last. energy: fewest padded chunks and repeated deliveries
 within `cores`, layers sharing cores where they fit; latency is not weighed."""
 SHARING_GAIN = 0.99
 """Layers share cores only where that lowers the largest load at least to this share."""
@@ -191,19 +192,26 @@ def _drafts(allocation: Allocation) -> list[Draft]:
 
 
 def _power_of_two(task: Task) -> list[Draft]:
-    """Cut each layer's channels into the least power of two of equal parts that fit; rows too if one channel is too large."""
-    drafts: list[Draft] = []
-    for splits in _layer_splits(task, {}):
-        split = next(found for found in _doubled(splits) if found is not None)
-        drafts += [
-            Draft(split.layer, channels, rows, len(drafts) + index)
-            for index, (rows, channels) in enumerate(
-                (rows, channels) for rows in split.rows for channels in split.channels
-            )
-        ]
-    if task.cores is not None and len(drafts) > task.cores:
-        raise _too_few(task, len(drafts), "for equal parts on cores of their own")
-    return drafts
+    """Cut each layer's channels into the least power of two of equal parts that fit; rows too if one channel is too large.
+
+    With `cores`, the layer with the largest load per part is cut into twice as many, until that would take too many cores or is
+    no relief (a part has one chunk of lanes).
+    """
+    layers = _layer_splits(task, {})
+    splits = [next(found for found in _doubled(layer) if found is not None) for layer in layers]
+    used = sum(split.n_parts for split in splits)
+    if task.cores is not None and used > task.cores:
+        raise _too_few(task, used, "for equal parts on cores of their own")
+    while task.cores is not None:
+        slowest = max(range(len(splits)), key=lambda index: splits[index].load)
+        again = layers[slowest].even_split(2 * len(splits[slowest].channels), len(splits[slowest].rows))
+        if again is None or again.load >= splits[slowest].load:
+            break
+        used += again.n_parts - splits[slowest].n_parts
+        if used > task.cores:
+            break
+        splits[slowest] = again
+    return _drafts(Allocation(tuple(splits), tuple(range(sum(split.n_parts for split in splits)))))
 
 
 def _doubled(splits: LayerSplits) -> Iterator[Split | None]:
