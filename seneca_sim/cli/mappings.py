@@ -23,6 +23,7 @@ from seneca_sim.cli.options import (
     State,
     Weights,
     Width,
+    network_options,
 )
 from seneca_sim.cli.progress import live_progress
 from seneca_sim.request import DEFAULT_NETWORK
@@ -64,14 +65,7 @@ def map_(
 
     choices = {"network": network, "chip": chip, "set": tuple(set_ or ()), "goal": goal, "cores": cores, "order": order}
     function = {"dt_us": dt_us, "reset": reset, "max_spikes": max_spikes, "numerics": numerics}
-    built = {
-        "reset_every": reset_every,
-        "state": tuple(state or ()),
-        "size": size,
-        "width": width,
-        "network_set": tuple(network_set or ()),
-        "weights": weights,
-    }
+    built = network_options(state, size, width, network_set, reset_every=reset_every, weights=weights)
     load = {"events": events, "activity": activity}
     with live_progress() as progress:
         text = write_mapping({**choices, **function, **built, **load}, output, progress)
@@ -95,6 +89,6 @@ def validate(
     """Check a mapping against network and chip: coverage, memory by kind, row buffers, routing tables."""
     from seneca_sim.simulation import check_mapping
 
-    built = {"state": tuple(state or ()), "size": size, "width": width, "network_set": tuple(network_set or ())}
+    built = network_options(state, size, width, network_set)
     chosen = {"chip": chip, "set": tuple(set_ or ()), "order": order, "numerics": numerics}
     typer.echo(check_mapping(mapping, network, **chosen, **built))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seneca_sim.cli.options import DtUs, MaxSpikes, NetworkSet, Reset, ResetEvery, Size, State, Width
+from seneca_sim.cli.options import DtUs, MaxSpikes, NetworkSet, Reset, ResetEvery, Size, State, Width, network_options
 
 __all__ = ["add_commands"]
 
@@ -35,14 +35,7 @@ def convert(
     """Write a network as a native or a NIR file; prints what had to be assumed."""
     from seneca_sim.graph.convert import convert_network
 
-    built = {
-        "reset_every": reset_every,
-        "state": tuple(state or ()),
-        "size": size,
-        "width": width,
-        "network_set": tuple(network_set or ()),
-        "weights": weights,
-    }
+    built = network_options(state, size, width, network_set, reset_every=reset_every, weights=weights)
     graph = convert_network(source, target, dt_us=dt_us, reset=reset, max_spikes=max_spikes, **built)
     typer.echo(f"{graph.name}: {len(graph.nodes)} nodes written to {target}")
     for sentence in graph.assumptions:

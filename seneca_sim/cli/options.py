@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,6 +33,7 @@ __all__ = [
     "SwapXy",
     "Weights",
     "Width",
+    "network_options",
 ]
 
 Network = Annotated[
@@ -104,3 +105,15 @@ FlipPolarity = Annotated[bool, typer.Option("--flip-polarity", help="Exchange ON
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the result files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")]
 Overflow = Annotated[str, typer.Option("--overflow", help="Integers that leave their range: saturate or wrap.")]
+
+
+def network_options(
+    state: list[str] | None, size: str | None, width: int | None, network_set: list[str] | None, **others: Any
+) -> dict[str, Any]:
+    """Return the options that say which network is built, as the library takes them; `others` as they are.
+
+    >>> network_options(None, "240x304", None, ["time_steps=5"], weights="random:1")
+    {'state': (), 'size': '240x304', 'width': None, 'network_set': ('time_steps=5',), 'weights': 'random:1'}
+    """
+    built = {"state": tuple(state or ()), "size": size, "width": width, "network_set": tuple(network_set or ())}
+    return {**built, **others}

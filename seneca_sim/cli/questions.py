@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from seneca_sim.cli.options import DtUs, NetworkSet, Numerics, Set, Size, State, Width
+from seneca_sim.cli.options import DtUs, NetworkSet, Numerics, Set, Size, State, Width, network_options
 
 __all__ = ["add_commands"]
 
@@ -47,7 +47,7 @@ def show(
     """Show every constant of a chip with its source, or the layers of a network."""
     from seneca_sim.report.catalogue import shown_text
 
-    built = {"state": tuple(state or ()), "size": size, "width": width, "network_set": tuple(network_set or ())}
+    built = network_options(state, size, width, network_set)
     typer.echo(shown_text(name, tuple(set_ or ()), json, draw, dt_us=dt_us, numerics=numerics, **built))
 
 

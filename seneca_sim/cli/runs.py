@@ -33,6 +33,7 @@ from seneca_sim.cli.options import (
     SwapXy,
     Weights,
     Width,
+    network_options,
 )
 from seneca_sim.cli.progress import live_progress
 from seneca_sim.request import DEFAULT_NETWORK
@@ -99,14 +100,7 @@ def run(
     chosen = {"chip": chip, "set": tuple(set_ or ()), "mapping": mapping, "goal": goal, "cores": cores}
     timed = {"engine": engine, "noc": noc, "order": order, "warmup": warmup}
     function = {"dt_us": dt_us, "reset": reset, "max_spikes": max_spikes, "numerics": numerics, "overflow": overflow}
-    built = {
-        "reset_every": reset_every,
-        "state": tuple(state or ()),
-        "size": size,
-        "width": width,
-        "network_set": tuple(network_set or ()),
-        "weights": weights,
-    }
+    built = network_options(state, size, width, network_set, reset_every=reset_every, weights=weights)
     with live_progress() as progress:
         result = run_named(network, {**seen, **shaped, **chosen, **timed, **function, **built}, output, progress)
     _deliver(result, output, json)
