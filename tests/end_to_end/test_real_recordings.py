@@ -124,6 +124,42 @@ def test_pilotnet_sees_the_same_road_in_the_camera_s_own_video(walk, shared_data
     assert whole.summary["energy_uj"] == pytest.approx(small.summary["energy_uj"], rel=0.1)
 
 
+def corners(shared_data, folder):
+    """Return the words for the corner detector on a piece of its recording."""
+    save_graph(real.corner_detector(arrays(shared_data("models/openeb/firenet_corner.npz")), (6, 8)), folder / "net.h5")
+    seen = ["--input", "representation=signed_voxel,bins=10,slice=5ms", "--crop", "310,80,8,6"]
+    return folder / "net.h5", shared_data("events/prophesee/evt2_sample.raw"), *seen, "--steps", 2
+
+
+def gestures(shared_data, folder):
+    """Return the words for the gesture network of NeuroBench on one frame."""
+    save_graph(real.gesture_snn(arrays(shared_data("models/neurobench/dvs_gesture_snn.npz"))), folder / "snn.h5")
+    return folder / "snn.h5", shared_data("events/dvs_gesture/1.bs2"), "--pool", 4, "--steps", 1
+
+
+def digits(shared_data, folder):
+    """Return the words for the digit network of NIR on some milliseconds."""
+    rules = ["--dt-us", 1000, "--reset", "subtract"]
+    return (
+        shared_data("models/nir/cnn_sinabs.nir"),
+        shared_data("events/nmnist/sample_nmnist.bin"),
+        *rules,
+        "--steps",
+        12,
+    )
+
+
+@pytest.mark.parametrize("words", [corners, gestures, digits])
+def test_both_engines_count_the_same_on_real_networks(walk, shared_data, tmp_path, words):
+    network, recording, *options = words(shared_data, tmp_path)
+    files = []
+    for engine in ("fast", "reference"):
+        result = walk(network, "--events", recording, *options, "--cores", 6, "--engine", engine)
+        assert result.layers.events.sum() > 0
+        files.append({name: content for name, content in result.files().items() if name.endswith(".csv")})
+    assert files[0] == files[1]
+
+
 def test_python_gives_what_the_command_line_gives(walk, shared_data, tmp_path):
     save_graph(real.gesture_snn(arrays(shared_data("models/neurobench/dvs_gesture_snn.npz"))), tmp_path / "snn.h5")
     recording = shared_data("events/dvs_gesture/1.bs2")
