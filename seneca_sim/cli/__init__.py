@@ -31,6 +31,10 @@ for group in (runs, mappings, networks, questions, recordings, reproductions):
     group.add_commands(app)
 
 
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR)
+"""What a system says of a path that a user may not or cannot use."""
+
+
 def _print_version(asked: bool) -> None:
     if asked:
         from seneca_sim import __version__
@@ -65,9 +69,11 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            _fail(f"the output cannot be written: {error.strerror}")
+        if error.errno not in _REFUSED or error.filename is None:
             raise
-        _fail(f"the output cannot be written: {error.strerror}")
+        _fail(f"{error.filename}: {error.strerror}; check the path and its permissions")
 
 
 def _fail(message: str) -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,13 +120,15 @@ class EventStream:
         return f"event {k}" if self.first_byte is None else f"event {k} (byte {self.first_byte + k * self.event_bytes})"
 
 
-def coordinates(values: NDArray[np.int64]) -> NDArray[np.int32]:
+def coordinates(values: NDArray[np.integer[Any] | np.bool_]) -> NDArray[np.int32]:
     """Return pixel coordinates as 32-bit integers; what does not fit stays off every sensor instead of wrapping onto it.
 
     >>> coordinates(np.array([7, 2**32 + 7, -(2**40)]))
     array([         7, 2147483646,         -1], dtype=int32)
     """
-    return np.clip(values, -1, 2**31 - 2).astype(np.int32)
+    if values.dtype.kind in "bu" and values.dtype.itemsize < 4:
+        return values.astype(np.int32)
+    return np.clip(values.astype(np.int64), -1, 2**31 - 2).astype(np.int32)
 
 
 def _open_source(path: Path) -> EventSource | FrameRecording:
@@ -140,6 +142,11 @@ def _open_source(path: Path) -> EventSource | FrameRecording:
         raise FileFormatError(
             f"{path}: there is no such recording; give the path of an events file or one of {', '.join(recording_names())}"
         )
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read: {error.strerror}; check its permissions") from None
     source = import_module(f"seneca_sim.events.formats.{module}").open_source(path)
     return cast("EventSource | FrameRecording", source)
 

@@ -26,6 +26,9 @@ MAX_TEXT = 10_000
 MAX_ENTRIES = 100_000
 """Largest number of entries in a group, and of texts in a list."""
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_HEAP = b"GCOL\x01\0\0\0"
+_PIECE = 1 << 22
+"""Bytes of a file that are searched at once."""
 
 
 @contextmanager
@@ -55,8 +58,11 @@ def _check_bytes(path: Path) -> None:
         raise FileFormatError(f"{path}: there is no such file; check the path")
     if path.is_dir():
         raise FileFormatError(f"{path}: this is a folder; name a file in it")
-    with path.open("rb") as file:
-        head = file.read(len(_SIGNATURE))
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_SIGNATURE))
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read: {error.strerror}; check its permissions") from None
     if not head:
         raise FileFormatError(f"{path}: the file is empty; copy or export it again")
     if head != _SIGNATURE:
@@ -71,8 +77,7 @@ def _check_heaps(path: Path, data: mmap.mmap) -> None:
     A heap is "GCOL", version 1, three zeros and its size (64 bits), then objects: number (16 bits; 0: the rest is free),
     six bytes, size (64 bits; of the free rest with this header), content padded to eight bytes.
     """
-    start = data.find(b"GCOL\x01\0\0\0")
-    while start >= 0:
+    for start in _heaps(data):
         place, end = start + 16, start + int.from_bytes(data[start + 8 : start + 16], "little")
         while place + 16 <= end <= len(data):
             number, size = (
@@ -85,7 +90,17 @@ def _check_heaps(path: Path, data: mmap.mmap) -> None:
                     f"{path}: the file is damaged (a text at byte {place} has size {size}); copy or export it again"
                 )
             place += need
-        start = data.find(b"GCOL\x01\0\0\0", start + 8)
+
+
+def _heaps(data: mmap.mmap) -> Iterator[int]:
+    """Yield where heaps may begin, piece by piece: searching bytes is several times faster than searching a map of a file."""
+    reach = len(_HEAP) - 1
+    for first in range(0, len(data), _PIECE):
+        piece = data[first : first + _PIECE + reach]
+        start = piece.find(_HEAP)
+        while start >= 0:
+            yield first + start
+            start = piece.find(_HEAP, start + len(_HEAP))
 
 
 class SafeGroup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seneca_sim.graph.network import Network
@@ -95,11 +96,16 @@ def _draw_links(network: Network, ax: Axes) -> None:
             ax.add_patch(arrow)
 
 
-def draw_network(network: Network, path: str) -> None:
+def draw_network(network: Network, path: str | Path) -> None:
     """Save the drawing of a network; the suffix decides the format (png, svg, pdf)."""
     from matplotlib import pyplot
+    from matplotlib.figure import Figure
+
+    from seneca_sim.report.recording_plots import save_figure
 
     figure = plot_network(network).get_figure()
-    if figure is not None:
-        figure.savefig(path, dpi=130)  # type: ignore[union-attr]
-        pyplot.close(figure)  # type: ignore[arg-type]
+    if isinstance(figure, Figure):
+        try:
+            save_figure(figure, Path(path), dpi=130)
+        finally:
+            pyplot.close(figure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from seneca_sim.errors import RequestError
 from seneca_sim.graph.contract import channel_names, contract_text
 from seneca_sim.report.recordings import RecordingFacts, SeenInput, recording_line
+from seneca_sim.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -105,11 +107,10 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure; the suffix chooses the format."""
+def save_figure(figure: Figure, path: Path, dpi: int = 120) -> None:
+    """Write a figure, whole or not at all; the suffix chooses the format."""
     if path.suffix.lower() not in SUFFIXES:
         raise RequestError(f"{path}: pictures are written as {', '.join(SUFFIXES)}")
-    from seneca_sim.report.files import check_writable
-
-    check_writable(path.parent)
-    figure.savefig(path, dpi=120)
+    picture = BytesIO()
+    figure.savefig(picture, format=path.suffix.lower()[1:], dpi=dpi)
+    write_whole(path, picture.getvalue())

@@ -112,5 +112,8 @@ def is_run_file(path: Path | str) -> bool:
     path = Path(path)
     if path.suffix not in (".yaml", ".yml") or not path.is_file():
         return False
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read: {error.strerror}; check its permissions") from None
     return next((line for line in lines if line.strip() and not line.startswith("#")), "").startswith(f"{_MARK}:")

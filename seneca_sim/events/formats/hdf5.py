@@ -141,9 +141,9 @@ def _decode(path: Path, offset: int, max_events: int) -> Iterator[Columns]:
             piece = slice(first, first + max_events)
             yield Columns(
                 t[piece].astype(np.int64) + offset,
-                coordinates(x[piece].astype(np.int64)),
-                coordinates(y[piece].astype(np.int64)),
-                (p[piece].astype(np.int64) > 0).astype(np.uint8),
+                coordinates(x[piece]),
+                coordinates(y[piece]),
+                (p[piece] > 0).view(np.uint8),
             )
 
 

@@ -108,9 +108,9 @@ def _decode(path: Path, max_events: int) -> Iterator[Columns]:
         for t, x, y, p in zip(*columns, strict=True):
             yield Columns(
                 t.astype(np.int64),
-                coordinates(x.astype(np.int64)),
-                coordinates(y.astype(np.int64)),
-                (p.astype(np.int64) > 0).astype(np.uint8),
+                coordinates(x),
+                coordinates(y),
+                (p > 0).view(np.uint8),
             )
 
 

@@ -80,7 +80,10 @@ def read_model(path: Path) -> TfliteModel:
         raise FileFormatError(
             f"{path}: reading TensorFlow Lite needs the package tflite; pip install 'seneca-sim[tflite]'"
         ) from error
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read: {error.strerror}; check its permissions") from None
     if data[4:8] != b"TFL3":
         raise FileFormatError(f"{path}: not a TensorFlow Lite file, it lacks the mark TFL3; export or copy it again")
     try:
