@@ -72,3 +72,12 @@ def test_the_extra_is_named_where_it_is_absent(tmp_path, monkeypatch):
     assert str(error.value) == (
         "a.aedat4: AEDAT 4 is read by the package aedat; install it: pip install 'seneca-sim[aedat4]'"
     )
+
+
+def test_panics_of_the_package_leave_nothing_on_stderr(sample, tmp_path, capfd):
+    damaged = bytearray(sample.read_bytes())
+    damaged[48:64] = b"\xff" * 16
+    (tmp_path / "a.aedat4").write_bytes(damaged)
+    with pytest.raises(SenecaError, match=r"^a\.aedat4: the recording is damaged or truncated \(range "):
+        open_recording(tmp_path / "a.aedat4")
+    assert capfd.readouterr() == ("", "")

@@ -6,6 +6,7 @@ are sorted.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,7 +64,8 @@ def _decoder(path: Path) -> Any:
 def _reading(path: Path) -> Iterator[None]:
     """Turn a failure of the package, which may be a panic of its compiled code, into a `FileFormatError`."""
     try:
-        yield
+        with _silent():
+            yield
     except BaseException as error:
         if not isinstance(error, (OSError, RuntimeError, ValueError)) and type(error).__name__ != "PanicException":
             raise
@@ -71,6 +73,23 @@ def _reading(path: Path) -> Iterator[None]:
         raise FileFormatError(
             f"{path.name}: the recording is damaged or truncated ({reason}); copy or export it again"
         ) from None
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep what compiled code writes to stderr, such as the trace of a panic, from the user, who gets one sentence."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  a device
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _decode(path: Path, number: int, max_events: int) -> Iterator[Columns]:
