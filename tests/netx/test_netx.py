@@ -189,6 +189,10 @@ BROKEN = {
         [START, CONV | {"weight": np.full((2, 1, 3, 3), 0.5, np.float32)}],
         "a: layer 1: weight holds values that are not whole numbers; export the quantised network",
     ),
+    "size": (
+        [START, CONV | {"weight": np.full((2, 1, 3, 3), 1e30, np.float32)}],
+        "a: layer 1: weight holds values of more than 32 bits; the file is damaged, export it again",
+    ),
     "nan": (
         [START, CONV | {"weight": np.full((2, 1, 3, 3), np.nan, np.float32)}],
         "a: layer 1: weight holds values that are not whole numbers; export the quantised network",

@@ -189,6 +189,8 @@ def _integers(group: SafeGroup, name: str, where: str) -> Array:
     values = group.array(name)
     if not np.isfinite(values.astype(np.float64)).all() or np.any(values != np.rint(values)):
         raise GraphError(f"{where}: {name} holds values that are not whole numbers; export the quantised network")
+    if np.any(np.abs(values.astype(np.float64)) >= 2**31):
+        raise GraphError(f"{where}: {name} holds values of more than 32 bits; the file is damaged, export it again")
     return values.astype(np.int64)
 
 
