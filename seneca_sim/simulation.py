@@ -338,10 +338,16 @@ def write_mapping(arguments: dict[str, Any], output: Path, progress: Progress) -
 
 def check_mapping(path: Path, network: str | None, **arguments: Any) -> str:
     """Check a mapping file against its network and a chip, and return what it needs in a sentence."""
+    from seneca_sim.graph import network_names
     from seneca_sim.mapping.file import load_mapping, network_of_mapping
     from seneca_sim.mapping.validate import validate_mapping
 
-    request = Request(network=network or network_of_mapping(path), **arguments)
+    named = network or network_of_mapping(path)
+    request = Request(network=named, **arguments)
+    if network is None and not Path(named).exists() and named not in network_names():
+        raise RequestError(
+            f"{path}: is for the network {named!r}, which does not ship; say where it is with --network FILE"
+        )
     sources = sources_of(request)
     chip, loaded = chip_of(request, sources), network_of(request, sources)
     mapping = load_mapping(path, loaded, chip)

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import seneca_sim as ss
+from seneca_sim.graph.native_file import graph_bytes, load_graph
 from seneca_sim.report.columns import SUMMARY, TABLES
 
 
@@ -151,6 +153,18 @@ def test_reference_and_fast_give_the_same_tables(tmp_path):
     one, other = fast.files(), reference.files()
     for name in ("layers.csv", "cores.csv", "links.csv", "steps.csv"):
         assert one[name] == other[name]
+
+
+def test_a_mapping_of_a_file_needs_the_file(seneca_sim, tmp_path):
+    network, target = tmp_path / "own.h5", tmp_path / "map.yaml"
+    seneca_sim("convert", "digits-lif", network)
+    text = graph_bytes(replace(load_graph(network), name="own"))
+    network.write_bytes(text)
+    assert seneca_sim("map", network, "-o", target).code == 0
+    assert seneca_sim("validate", target).err == (
+        f"seneca-sim: {target}: is for the network 'own', which does not ship; say where it is with --network FILE\n"
+    )
+    assert seneca_sim("validate", target, "--network", network).out.startswith(f"{target}: valid; ")
 
 
 def test_map_writes_what_validate_and_run_take(seneca_sim, tmp_path):
