@@ -1,4 +1,5 @@
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -61,7 +62,10 @@ def test_commands_run_as_they_are(tmp_path, monkeypatch):
     (tmp_path / "my_recording.bs2").write_bytes(bytes_.astype(np.uint8).tobytes())
     (tmp_path / "wide.yaml").write_text(blocks("yaml")[0])
     commands = [
-        line.split()[1:] for block in blocks("bash") for line in block.splitlines() if line.startswith("seneca-sim")
+        shlex.split(line)[1:]
+        for block in blocks("bash")
+        for line in block.splitlines()
+        if line.startswith("seneca-sim")
     ]
     assert len(commands) >= 10
     for command in commands:

@@ -67,7 +67,10 @@ Numerics = Annotated[
     str | None, typer.Option("--numerics", help="Number types of weights and states instead of the network's own.")
 ]
 Size = Annotated[
-    str | None, typer.Option("--size", help="Rows x columns of a published network's input, e.g. 240x304.")
+    str | None,
+    typer.Option(
+        "--size", help="Rows x columns of the input: of a published network, or of an ONNX file that leaves it open."
+    ),
 ]
 Width = Annotated[int | None, typer.Option("--width", help="Factor for the channels of a masked sigma-delta network.")]
 NetworkSet = Annotated[
