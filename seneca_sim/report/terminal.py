@@ -52,12 +52,22 @@ def summary_view(result: Result) -> RenderableType:
     return Group(head, how, "", figures, "", _layers(result), "", _bars(summary), "", _assumptions(summary))
 
 
+def _class(predicted: int, scores: list[float]) -> str:
+    """Return the predicted class and how clear it is; `scores` begin with the largest.
+
+    >>> _class(3, [12.0, 4.0, 0.0]), _class(0, [0.0, 0.0])
+    ('3 (score 12 against 4)', '0 (undecided: 2 of 2 classes have the score 0)')
+    """
+    equal = scores.count(scores[0])
+    if equal > 1:
+        return f"{predicted} (undecided: {equal} of {len(scores)} classes have the score {scores[0]:.4g})"
+    return f"{predicted} (score {scores[0]:.4g}" + (f" against {scores[1]:.4g})" if len(scores) > 1 else ")")
+
+
 def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the headline figures with their names."""
     if summary["predicted_class"] is not None:
-        scores = sorted(summary["class_scores"], reverse=True)
-        runner_up = f" against {scores[1]:.4g}" if len(scores) > 1 else ""
-        yield "class", f"{summary['predicted_class']} (score {scores[0]:.4g}{runner_up})"
+        yield "class", _class(summary["predicted_class"], sorted(summary["class_scores"], reverse=True))
     per_sop = "" if summary["pj_per_sop"] is None else f", {summary['pj_per_sop']:.1f} pJ per SOP"
     yield "energy", f"{_si(summary['energy_uj'], 'J')} ({_si(summary['energy_uj_per_step'], 'J')} per step{per_sop})"
     yield "latency", _latency(summary)
