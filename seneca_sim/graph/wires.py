@@ -200,9 +200,11 @@ def weigh_conv(term: Term, name: str, node: Conv2d, channels: slice, out: Shape)
     weight, mask = _weights(node.weight, node.mask)
     if term.upsample != (1, 1):
         return None
-    if node.groups == 1:
+    if node.groups == 1 and channels != slice(
+        0, weight.shape[1]
+    ):  # whole weights stay the same array: layers may share it
         weight, mask = weight[:, channels], None if mask is None else mask[:, channels]
-    elif channels != slice(0, weight.shape[1] * node.groups):
+    elif node.groups > 1 and channels != slice(0, weight.shape[1] * node.groups):
         return None
     term = replace(
         term,

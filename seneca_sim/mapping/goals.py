@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from seneca_sim.activity.trace import Trace
@@ -14,8 +14,9 @@ from seneca_sim.graph.network import Network, Precision
 from seneca_sim.mapping.balance import Allocation, balanced_apart, balanced_shared, energy_per_step, packed
 from seneca_sim.mapping.cost import layer_cost
 from seneca_sim.mapping.geometry import Span
-from seneca_sim.mapping.memory import layer_memory
+from seneca_sim.mapping.memory import layer_memory, weight_owners
 from seneca_sim.mapping.packing import Item, lower_bound, pack
+from seneca_sim.mapping.powers import powers_of_two, teams_of
 from seneca_sim.mapping.splits import UNLIMITED, LayerSplits, Split, even_ranges, part_bits, row_choices
 
 __all__ = ["GOALS", "STRATEGIES", "Draft", "Task", "items"]
@@ -23,7 +24,8 @@ __all__ = ["GOALS", "STRATEGIES", "Draft", "Task", "items"]
 GOALS = ("fewest-cores", "balanced", "power-of-two", "energy")
 """fewest-cores: as few as the memories allow. balanced: least load of the busiest core within `cores`. power-of-two: each
 layer's channels in equal parts, the least power of two that fits; where `cores` are stated, the layer with the largest load gets
-twice as many, again and again, while they last. energy: fewest padded chunks and repeated deliveries
+twice as many, again and again, while they last; layers with the same weights share cores. energy: fewest padded chunks and
+repeated deliveries
 within `cores`, layers sharing cores where they fit; latency is not weighed."""
 SHARING_GAIN = 0.99
 """Layers share cores only where that lowers the largest load at least to this share."""
@@ -192,38 +194,18 @@ def _drafts(allocation: Allocation) -> list[Draft]:
 
 
 def _power_of_two(task: Task) -> list[Draft]:
-    """Cut each layer's channels into the least power of two of equal parts that fit; rows too if one channel is too large.
-
-    With `cores`, the layer with the largest load per part is cut into twice as many, until that would take too many cores or is
-    no relief (a part has one chunk of lanes).
-    """
-    layers = _layer_splits(task, {})
-    splits = [next(found for found in _doubled(layer) if found is not None) for layer in layers]
-    used = sum(split.n_parts for split in splits)
+    """Cut each layer's channels into equal parts, a power of two of them; layers with the same weights share cores."""
+    teams = powers_of_two(teams_of(_layer_splits(task, {}), weight_owners(task.network)), task.cores)
+    drafts: list[Draft] = []
+    used = 0
+    for team in teams:
+        for split in team:
+            boxes = ((rows, channels) for rows in split.rows for channels in split.channels)
+            drafts += [Draft(split.layer, channels, rows, used + k) for k, (rows, channels) in enumerate(boxes)]
+        used += team[0].n_parts
     if task.cores is not None and used > task.cores:
         raise _too_few(task, used, "for equal parts on cores of their own")
-    while task.cores is not None:
-        slowest = max(range(len(splits)), key=lambda index: splits[index].load)
-        again = layers[slowest].even_split(2 * len(splits[slowest].channels), len(splits[slowest].rows))
-        if again is None or again.load >= splits[slowest].load:
-            break
-        used += again.n_parts - splits[slowest].n_parts
-        if used > task.cores:
-            break
-        splits[slowest] = again
-    return _drafts(Allocation(tuple(splits), tuple(range(sum(split.n_parts for split in splits)))))
-
-
-def _doubled(splits: LayerSplits) -> Iterator[Split | None]:
-    """Yield even splits into 1, 2, 4, ... ranges of channels, then with one channel each into more and more ranges of rows."""
-    number = 1
-    while number <= splits.cost.channels:
-        yield splits.even_split(number, 1)
-        number *= 2
-    number = 2
-    while True:
-        yield splits.even_split(splits.cost.channels, min(number, len(splits.starts)))
-        number *= 2
+    return drafts
 
 
 def _energy(task: Task) -> list[Draft]:

@@ -4,6 +4,7 @@ Widths are those that the chip prices the layer's number types as. Weights are s
 masked chunks takes one bit for each chunk of weights (input channel, kernel position, chunk of output channels) on top.
 Scales and neuron constants are in instructions and registers, the one bit per position that notes a touched neuron is in
 its state word: neither is counted, nor are the 256 entries that a core needs of each function that it looks up in a table.
+Layers with the same weights (a head used on several maps) keep one copy where the same channels stand on the same core.
 Only sums that edges feed are kept. What a broadcast edge adds is one sum per channel, kept by every part of these channels.
 """
 
@@ -24,7 +25,7 @@ from seneca_sim.mapping.firing import fire_options
 from seneca_sim.mapping.geometry import neuron_box
 from seneca_sim.mapping.types import Mapping, Part
 
-__all__ = ["MEMORY_KINDS", "SHARED_KINDS", "LayerMemory", "Memory", "core_memory", "layer_memory"]
+__all__ = ["MEMORY_KINDS", "SHARED_KINDS", "LayerMemory", "Memory", "core_memory", "layer_memory", "weight_owners"]
 
 MEMORY_KINDS = (
     "weights",  # of all layers that are no head, replicas included
@@ -36,7 +37,8 @@ MEMORY_KINDS = (
     "row_buffers",  # the state rows of sums that nobody remembers, and the sums per channel of broadcast edges
 )
 SHARED_KINDS = 4
-"""The first kinds belong to channels: parts of the same channels on different cores hold replicas, on the same core one copy."""
+"""The first kinds belong to channels: parts of the same channels, of layers with the same weights, hold replicas on different
+cores, on the same core one copy."""
 
 Bits = NDArray[np.int64]
 
@@ -129,6 +131,29 @@ def layer_memory(network: Network, chip: Chip, number: int) -> LayerMemory:
     )
 
 
+def weight_owners(network: Network) -> tuple[int, ...]:
+    """Return for each layer the first one with the same weights and biases: itself, or a layer before it."""
+    known: dict[tuple[int, ...], list[int]] = {}
+    owners = []
+    for number, layer in enumerate(network.layers):
+        weights = tuple(id(edge.weight) for edge in layer.edges if edge.weight is not None)
+        alike = known.setdefault(weights, []) if weights else []
+        owner = next((other for other in alike if _same_constants(layer, network.layers[other])), number)
+        if owner == number:
+            alike.append(number)
+        owners.append(owner)
+    return tuple(owners)
+
+
+def _same_constants(layer: Layer, other: Layer) -> bool:
+    """Return whether layers with the same weights have the same biases and number types, too."""
+    if layer.precision != other.precision or isinstance(layer.neuron, MultiThreshold):
+        return False
+    if layer.bias is None or other.bias is None:
+        return layer.bias is other.bias
+    return np.array_equal(layer.bias, other.bias)
+
+
 def _thresholds_of_channel(layer: Layer) -> int:
     """Return the thresholds of one channel where they differ between channels, else 0."""
     if not isinstance(layer.neuron, MultiThreshold) or layer.neuron.thresholds.shape[0] == 1:
@@ -200,29 +225,34 @@ def core_memory(network: Network, chip: Chip, mapping: Mapping) -> Memory:
         memory = layers[part.layer]
         row[:SHARED_KINDS] = memory.channel_kinds(channels)
         row[SHARED_KINDS:] = memory.map_kinds(channels, neurons, outputs, part.state_rows)
-    _share_on_cores(mapping.parts, layers, bits)
+    owners = weight_owners(network)
+    _share_on_cores(mapping.parts, layers, owners, bits)
     cores = np.zeros((len(mapping.place), len(MEMORY_KINDS)), dtype=np.int64)
     np.add.at(cores, [part.core for part in mapping.parts], bits)
-    once = sum(_once(layers[number], number, mapping.parts) for number in layers)
+    ranges: dict[int, set[tuple[int, int]]] = {}
+    for part in mapping.parts:
+        ranges.setdefault(owners[part.layer], set()).add(part.channels)
+    memories = {owners[number]: memory for number, memory in layers.items()}
+    once = sum(_once(memories[owner], spans) for owner, spans in ranges.items())
     return Memory(bits, cores, int(bits[:, :SHARED_KINDS].sum()) - once)
 
 
-def _share_on_cores(parts: Sequence[Part], layers: dict[int, LayerMemory], bits: Bits) -> None:
+def _share_on_cores(parts: Sequence[Part], layers: dict[int, LayerMemory], owners: Sequence[int], bits: Bits) -> None:
     """Keep one copy of the weights, biases and masks of each channel on each core: later parts take what is there."""
     held: dict[tuple[int, int], set[int]] = {}
     for row, part in zip(bits, parts, strict=True):
-        here = held.setdefault((part.core, part.layer), set())
+        here = held.setdefault((part.core, owners[part.layer]), set())
         channels = set(range(*part.channels))
         if channels & here:
             row[:SHARED_KINDS] = layers[part.layer].channel_kinds(len(channels - here))
         here |= channels
 
 
-def _once(memory: LayerMemory, number: int, parts: Sequence[Part]) -> int:
-    """Return the bits of a layer's weights, biases and masks if every channel range were stored on one core only."""
+def _once(memory: LayerMemory, ranges: set[tuple[int, int]]) -> int:
+    """Return the bits of weights, biases and masks if every channel were stored on one core only."""
     covered: set[int] = set()
     bits = 0
-    for channels in sorted({part.channels for part in parts if part.layer == number}):
+    for channels in sorted(ranges):
         new = set(range(*channels)) - covered
         bits += sum(memory.channel_kinds(len(new)))
         covered |= new
