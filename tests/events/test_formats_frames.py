@@ -32,6 +32,7 @@ def save(path, array, **more):
         ((7, 5, 6, 3), (3, 5, 6), True),
         ((7, 5, 6, 1), (1, 5, 6), True),
         ((7, 3, 4, 4), (3, 4, 4), False),
+        ((7, 39, 1, 1), (39, 1, 1), False),
     ],
 )
 def test_axes_are_taken_for_what_they_probably_are(tmp_path, suffix, shape, frame, channels_last):

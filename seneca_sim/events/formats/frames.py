@@ -1,7 +1,8 @@
 """NumPy arrays of frames (`.npy`): (T, rows, columns), (T, channels, rows, columns) or (T, rows, columns, channels).
 
 An array does not state the order of its axes. Four axes are read as (T, channels, rows, columns), unless the last is 1, 3
-or 4 long and the second is longer, as pictures have it: then channels come last. What was assumed is said.
+or 4 long and the second is longer, as pictures have it: then channels come last. Frames of one row are no pictures. What was
+assumed is said.
 """
 
 from __future__ import annotations
@@ -62,9 +63,8 @@ def frame_recording(
         raise EventsError(f"{path.name}: layout must be TCHW or THWC, not {layout!r}")
     assumptions: tuple[str, ...] = ()
     if len(shape) == 4 and layout is None:
-        layout = (
-            "THWC" if shape[3] in PICTURE_CHANNELS and shape[1] not in PICTURE_CHANNELS and shape[1] > 2 else "TCHW"
-        )
+        pictures = shape[3] in PICTURE_CHANNELS and shape[1] not in PICTURE_CHANNELS and shape[1] > 2 and shape[2] > 1
+        layout = "THWC" if pictures else "TCHW"
         assumptions = (f"{path.name}: {where} of shape {shape} was read as {layout}",)
     frame = (1, *shape[1:]) if len(shape) == 3 else shape[1:]
     if len(shape) == 4 and layout == "THWC":
