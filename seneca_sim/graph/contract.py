@@ -165,11 +165,15 @@ def sidecar(network: str | Path) -> Path | None:
 
 
 def stated_contract(text: str | Path, contract: InputContract) -> InputContract:
-    """Return a contract with what a YAML file, or words such as ``representation=voxel,bins=5``, change in it."""
+    """Return a contract with what a YAML file, or words such as ``representation=voxel,bins=5``, change in it.
+
+    >>> stated_contract("representation=voxel, bins=5, slice=50ms", InputContract()).slice_us
+    50000
+    """
     words = str(text)
     if "=" in words and not Path(words).is_file():
         parts = [part.partition("=") for part in re.split(r",(?=\s*\w+\s*=)", words)]
-        lines = [f"{key.strip()}: {value.strip()}" for key, _, value in parts]
+        lines = [_line(key.strip(), value.strip()) for key, _, value in parts]
         file = yaml_from_text("\n".join(lines), "input")
     elif Path(words).is_file():
         file = read_yaml(Path(words), Path(words).name)
@@ -178,6 +182,16 @@ def stated_contract(text: str | Path, contract: InputContract) -> InputContract:
             f"input: there is no file {words!r}; give a YAML file, or words such as representation=voxel,bins=5,slice=50ms"
         )
     return _Reader(file).contract(contract)
+
+
+def _line(key: str, value: str) -> str:
+    """Return a word of the command line as YAML; numbers of a list may come without brackets.
+
+    >>> _line("range", "-64,64"), _line("slice", "window:50,10")
+    ('range: [-64,64]', 'slice: window:50,10')
+    """
+    listed = key in _LISTS and "," in value and not value.startswith("[")
+    return f"{key}: [{value}]" if listed else f"{key}: {value}"
 
 
 class _Reader:
@@ -228,7 +242,7 @@ class _Reader:
                 (key,), f"unknown key{did_you_mean(key, known) or '; expected ' + ', '.join(known)}", at_key=True
             )
             return {}
-        if key in ("mean", "std"):
+        if key in _LISTS:
             numbers = self._numbers(key, value, None)
             return {key: numbers} if numbers else {}
         return self._plain(key, value)
@@ -267,6 +281,7 @@ class _Reader:
         return {}
 
 
+_LISTS = ("range", "mean", "std")
 _KEYS = {
     **dict.fromkeys(("slice_us", "slice_events", "window_events"), "slice"),
     **dict.fromkeys(("sensor_width", "sensor_height"), "sensor"),
@@ -279,6 +294,11 @@ def with_contract(network: Network, contract: InputContract) -> Network:
     """Return a network with another input contract; its inputs' events get a type that holds what is fed.
 
     Spikes are binary. Other values keep the input's type, or, where that was binary, take the type of the states.
+
+    >>> from seneca_sim.graph import load_network
+    >>> changed = with_contract(load_network("digits-lif"), InputContract("count"))
+    >>> changed.layers[0].precision.event
+    'bf16'
     """
     layers = list(network.layers)
     for index, layer in enumerate(layers):
@@ -297,6 +317,10 @@ def with_input(network: Network, slice: str | int | None = None, stated: str | P
     """Return a network with the input contract that the user states: a file or words (`stated`), and a slice.
 
     A window that slides is fed as changes where the first neurons add them up (sigma-delta), else as whole counts.
+
+    >>> from seneca_sim.graph import load_network
+    >>> with_input(load_network("digits-lif"), "2ms").input_contract.slice_us
+    2000
     """
     contract, notes = network.input_contract, []
     if stated is not None:

@@ -93,7 +93,7 @@ def test_spiking_pilotnet_sends_the_golden_spikes_where_its_states_restart_as_in
     assert ss.rerun(walk.folder / "run.yaml").files() == result.files()
 
 
-RANGE = "range=[-64,64]"
+RANGE = "range=-64,64"
 """What 0 and 255 become. The network's golden image has values from -52 to 64, whole numbers as of 6 fraction bits: that pixels
 were trained as 2 v / 255 - 1 is an assumption."""
 

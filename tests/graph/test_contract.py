@@ -47,6 +47,7 @@ def test_words_change_only_what_they_name():
     )
     frames = stated_contract("representation=frame, range=[0, 1], mean=[0.5, 0.4, 0.3], std=0.25", before)
     assert (frames.low, frames.high, frames.mean, frames.std) == (0.0, 1.0, (0.5, 0.4, 0.3), (0.25,))
+    assert stated_contract("representation=frame,range=0,1,mean=0.5,0.4,0.3,std=0.25", before) == frames
 
 
 @pytest.mark.parametrize("name", ["net.input.yaml", "net.h5.input.yaml"])
