@@ -49,6 +49,13 @@ def run_network(
         What integers do that leave the range of their type; they are counted either way.
     description
         What was fed in, in one line; by default what `load_input` says.
+
+    >>> from seneca_sim.events.inputs import load_input
+    >>> from seneca_sim.graph import load_network
+    >>> network = load_network("digits-lif")
+    >>> trace = run_network(network, load_input(network, "digits", steps=6))
+    >>> [int(layer.neuron_events.sum()) for layer in trace.layers]
+    [675, 3041, 1601, 261, 11]
     """
     from seneca_sim.activity.run import run_steps
 
@@ -73,6 +80,12 @@ def randomise(
         Share of the values of a layer that are sent per time step, 0.1 if not given.
     densities
         Densities of single layers, by name.
+
+    >>> from seneca_sim.events.inputs import load_input
+    >>> from seneca_sim.graph import load_network
+    >>> network = load_network("firenet-ann", size="20x20")
+    >>> randomise(network, load_input(network, "digits"), seed=1).weights
+    'random'
     """
     from seneca_sim.activity.calibrate import DENSITY, calibrate
 
@@ -82,7 +95,14 @@ def randomise(
 
 
 def load_activity(network: Network, path: str | Path, *, steps: int | None = None, seed: int = 0) -> Trace:
-    """Return the activity that a file holds: a stored trace (`steps` must be its own), or one drawn from stated densities."""
+    """Return the activity that a file holds: a stored trace (`steps` must be its own), or one drawn from stated densities.
+
+    >>> from seneca_sim.graph import load_network
+    >>> from seneca_sim.shipped import shipped_folder
+    >>> file = shipped_folder("models") / "activities" / "digits-lif.yaml"
+    >>> load_activity(load_network("digits-lif"), file, steps=3).n_steps
+    3
+    """
     found = Path(path)
     if found.suffix.lower() == ".npz" or zipfile.is_zipfile(found):
         trace = load_trace(found, network)

@@ -67,6 +67,13 @@ def calibrate(
         unless `densities` names them.
     densities
         Densities of single layers by name.
+
+    >>> from seneca_sim.events.inputs import load_input
+    >>> from seneca_sim.graph import load_network
+    >>> network = load_network("firenet-ann", size="20x20")
+    >>> found = calibrate(network, load_input(network, "digits"), density=0.2, seed=1)
+    >>> found.asked["conv1"], round(found.reached["conv1"], 2)
+    (0.2, 0.2)
     """
     layers = inputs.layers if isinstance(inputs, NetworkInput) else inputs
     stated = dict(densities or {})

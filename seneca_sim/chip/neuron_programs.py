@@ -110,13 +110,21 @@ class Sum:
 
 
 def sums_of(kind: str, options: Mapping[str, Any]) -> tuple[Sum, ...]:
-    """Return the sums of a neuron: `options["sums"]`, else all fed by edges, with `options["bias"]`."""
+    """Return the sums of a neuron: `options["sums"]`, else all fed by edges, with `options["bias"]`.
+
+    >>> sums_of("Relu", {"bias": True})
+    (Sum(mapped=True, vector=False, bias=True),)
+    """
     bias = bool(options.get("bias", False))
     return tuple(options.get("sums") or (Sum(bias=bias) for _ in SUMS.get(kind, ("x",))))
 
 
 def sequences(kind: str, options: Mapping[str, Any], pooled: bool) -> Sequences:
-    """Return the instructions of update, window and emit, per neuron, without EVC."""
+    """Return the instructions of update, window and emit, per neuron, without EVC.
+
+    >>> sequences("Lif", {}, pooled=False)[0]
+    ['MLD', 'MUL', 'GTH', 'MUL', 'MST']
+    """
     sums = sums_of(kind, options)
     load, restart = sums[0].load, sums[0].restart
     delayed = ["MST", "MLD"] if int(options.get("delay", 0)) else []

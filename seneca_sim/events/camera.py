@@ -133,7 +133,12 @@ def _setting(key: str, text: str) -> dict[str, Any]:
 
 
 def synthetic_recording(name: str) -> Recording:
-    """Return the recording of a name such as ``synthetic:road?seed=1``; its blocks are computed as they are read."""
+    """Return the recording of a name such as ``synthetic:road?seed=1``; its blocks are computed as they are read.
+
+    >>> recording = synthetic_recording("synthetic:road?size=64x48&duration=20ms")
+    >>> recording.geometry_stated, next(recording.blocks()).n_events > 0
+    (True, True)
+    """
     camera = synthetic_camera(name)
     return event_recording(
         EventSource(
@@ -208,7 +213,11 @@ def _picture(camera: Camera, road: _Road, time_us: int, picture: NDArray[np.floa
 
 
 def road_pictures(camera: Camera, times_us: list[int]) -> NDArray[np.float32]:
-    """Return the (T, rows, columns) intensities, 0 to 1, that the camera looks at."""
+    """Return the (T, rows, columns) intensities, 0 to 1, that the camera looks at.
+
+    >>> road_pictures(Camera(width=64, height=48), [0, 2000]).shape
+    (2, 48, 64)
+    """
     road = _road(np.random.default_rng([camera.seed, 1]))
     pictures = np.empty((len(times_us), camera.height, camera.width), np.float32)
     for time_us, picture in zip(times_us, pictures, strict=True):

@@ -55,7 +55,12 @@ def file_sha256(path: str | Path) -> str:
 
 
 def opened(path: str | Path) -> Recording | FrameRecording:
-    """Open a recording: a file, a shipped one by its name, or a synthetic one such as ``synthetic:road?seed=1``."""
+    """Open a recording: a file, a shipped one by its name, or a synthetic one such as ``synthetic:road?seed=1``.
+
+    >>> recording = opened("synthetic:road?size=64x48&duration=20ms&seed=1")
+    >>> recording.width, recording.height, recording.format
+    (64, 48, 'synthetic')
+    """
     if is_synthetic(path):
         return synthetic_recording(str(path))
     found = find_recording(path)
@@ -88,6 +93,13 @@ def load_input(
     later events in the last step). `crop` is (left, top, width, height) in pixels, ``"LEFT,TOP,WIDTH,HEIGHT"`` as text;
     `pool` sees blocks of pool x pool pixels as one; `resize` is (width, height) or ``"WxH"``; `swap_xy` and
     `flip_polarity` exchange axes and polarities before, on top of what the contract says.
+
+    >>> from seneca_sim.graph import load_network
+    >>> fed = load_input(load_network("digits-lif"), "digits", steps=6)
+    >>> fed.n_steps, fed.layers[0].position.dtype.name
+    (6, 'int32')
+    >>> fed.description
+    'digits-3.npz: 2218 events in steps of 5000 us as binary, 20x20 pixels, 6 steps, 675 input values'
     """
     contract = network.input_contract
     if slice_us is not None:

@@ -50,7 +50,11 @@ class Slicing:
 
 
 def slicing_of(contract: InputContract, steps: int | None = None, start_us: int | None = None) -> Slicing:
-    """Return the slicing that a contract states."""
+    """Return the slicing that a contract states.
+
+    >>> slicing_of(InputContract(slice_us=5000), steps=3)
+    Slicing(slice_us=5000, slice_events=None, steps=3, start_us=None, window_events=None)
+    """
     return Slicing(contract.slice_us, contract.slice_events, steps, start_us, contract.window_events)
 
 

@@ -21,7 +21,13 @@ LARGEST_DAT_US = 1 << 32
 
 
 def write_recording(recording: Recording, path: Path) -> int:
-    """Write a recording; the suffix chooses the format (`.npz`, `.dat`). Return the number of events."""
+    """Write a recording; the suffix chooses the format (`.npz`, `.dat`). Return the number of events.
+
+    >>> from seneca_sim.events.inputs import opened
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_recording(opened("digits"), Path(folder, "digits.dat"))
+    2218
+    """
     if not path.parent.is_dir():
         raise RequestError(f"{path}: there is no folder {str(path.parent)!r}; make it, or choose another")
     match path.suffix.lower():

@@ -73,7 +73,14 @@ __all__ = ["lower"]
 
 
 def lower(graph: Graph) -> Network:
-    """Return the layers and edges of a graph, or raise a `GraphError` that names the node that cannot be lowered."""
+    """Return the layers and edges of a graph, or raise a `GraphError` that names the node that cannot be lowered.
+
+    >>> from seneca_sim.graph import GraphBuilder, Lif, Relu
+    >>> net = GraphBuilder("net").add("in", Input((2, 6, 6))).add("conv", Conv2d(np.ones((4, 2, 3, 3), np.int8)))
+    >>> network = lower(net.add("relu", Relu()).add("out", Output()).graph())
+    >>> [(layer.name, layer.shape) for layer in network.layers], network.layers[1].edges[0].kind
+    ([('in', (2, 6, 6)), ('relu', (4, 4, 4))], 'conv')
+    """
     for name, node in graph.nodes.items():
         check_node(f"{graph.name}: {name}", node)
     node_order(graph)

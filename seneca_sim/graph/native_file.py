@@ -52,7 +52,15 @@ _MOST_VALUES = 1 << 28
 
 
 def save_graph(graph: Graph, path: str | Path) -> None:
-    """Write a graph as a native file; raises `GraphError` if it has a node that could not be read again."""
+    """Write a graph as a native file; raises `GraphError` if it has a node that could not be read again.
+
+    >>> import tempfile
+    >>> from seneca_sim.graph import read_graph
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_graph(read_graph("kws-mlp"), f"{folder}/kws.h5")
+    ...     load_graph(f"{folder}/kws.h5").weights
+    'absent'
+    """
     write_whole(path, graph_bytes(graph))
 
 

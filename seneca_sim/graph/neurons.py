@@ -325,10 +325,18 @@ def sum_ports(neuron: Neuron) -> tuple[tuple[int, int], ...]:
 
 
 def is_cell(neuron: Neuron | None) -> bool:
-    """Return whether the neuron keeps an inner state c for the whole map, beside sums of which only some rows are held."""
+    """Return whether the neuron keeps an inner state c for the whole map, beside sums of which only some rows are held.
+
+    >>> is_cell(GruCell()), is_cell(Lif(0.9))
+    (True, False)
+    """
     return isinstance(neuron, GruCell | MguCell | MinimalCell | LstmCell)
 
 
 def is_stateful(neuron: Neuron) -> bool:
-    """Return whether the neuron's sums themselves live on from step to step, so that their whole map stays in memory."""
+    """Return whether the neuron's sums themselves live on from step to step, so that their whole map stays in memory.
+
+    >>> is_stateful(Lif(0.9)), is_stateful(Relu()), is_stateful(GruCell())
+    (True, False, False)
+    """
     return isinstance(neuron, If | Lif | Li | CubaLif | SigmaDelta | Delay)

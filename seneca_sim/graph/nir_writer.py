@@ -43,7 +43,15 @@ Ends = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def save_nir(graph: Graph, path: str | Path) -> None:
-    """Write a graph as a NIR file; raises `GraphError` for a graph that could not be read again."""
+    """Write a graph as a NIR file; raises `GraphError` for a graph that could not be read again.
+
+    >>> import tempfile
+    >>> from seneca_sim.graph import read_graph
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_nir(read_graph("digits-lif"), f"{folder}/digits.nir")
+    ...     list(read_graph(f"{folder}/digits.nir").nodes)[:3]
+    ['events', 'conv1_weights', 'conv1']
+    """
     write_whole(path, nir_bytes(graph))
 
 

@@ -97,6 +97,10 @@ def override_numerics(network: Network, numerics: str) -> Network:
     become integers per output channel, symmetrically, largest magnitude = largest integer, and so do integers that a
     narrower type cannot hold; other integer weights stay, or become floats as ``scale * weight``. Spikes stay binary,
     spike counts small integers; other events take the state's type.
+
+    >>> from seneca_sim.graph import load_network
+    >>> override_numerics(load_network("digits-lif"), "fp32").layers[1].precision
+    Precision(weight='fp32', state='fp32', event='binary')
     """
     weight, state, event = _parse(numerics)
     layers = []

@@ -21,10 +21,18 @@ def placeholder(*shape: int) -> NDArray[np.float32]:
 
 
 def is_placeholder(array: NDArray[Any]) -> bool:
-    """Return whether an array is one number, broadcast."""
+    """Return whether an array is one number, broadcast.
+
+    >>> is_placeholder(placeholder(8)), is_placeholder(np.zeros(8))
+    (True, False)
+    """
     return array.size > 1 and not any(array.strides)
 
 
 def values_of(array: NDArray[Any]) -> NDArray[Any]:
-    """Return an array that holds the values of another, without its repetitions if it is a placeholder."""
+    """Return an array that holds the values of another, without its repetitions if it is a placeholder.
+
+    >>> values_of(placeholder(256, 256)).shape, values_of(np.zeros((2, 2))).shape
+    ((1, 1), (2, 2))
+    """
     return array[(slice(0, 1),) * array.ndim] if is_placeholder(array) else array

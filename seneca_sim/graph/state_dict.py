@@ -52,7 +52,16 @@ def _arrays(graph: Graph) -> list[tuple[str, str, NDArray[Any]]]:
 
 
 def with_weights(graph: Graph, path: str | Path) -> Graph:
-    """Return a graph with the weights of a file; raises `FileFormatError` where names or shapes differ."""
+    """Return a graph with the weights of a file; raises `FileFormatError` where names or shapes differ.
+
+    >>> import tempfile
+    >>> from seneca_sim.graph.published import build_published
+    >>> graph = build_published("kws-mlp", {})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(f"{folder}/w.npz", **{name: np.ones(shape, np.float32) for name, shape in array_names(graph).items()})
+    ...     with_weights(graph, f"{folder}/w.npz").assumptions[-1]
+    'weights from w.npz'
+    """
     path = Path(path)
     stored = {name: array for name, array in read_arrays(path).items() if not name.endswith(_IGNORED)}
     where = f"{path} for {graph.name}"

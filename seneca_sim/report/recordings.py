@@ -153,7 +153,11 @@ def recording_line(facts: RecordingFacts) -> str:
 
 
 def recording_text(path: Path | str) -> str:
-    """Return what a recording holds, in a few lines: of events, or of frames."""
+    """Return what a recording holds, in a few lines: of events, or of frames.
+
+    >>> print(recording_text("digits").splitlines()[1])
+    20x20 pixels, 2,218 events in 116.1 ms, 19,097 events/s, 62% ON
+    """
     recording = opened(path)
     if isinstance(recording, FrameRecording):
         return _frames_text(recording)

@@ -84,6 +84,15 @@ def read_onnx(path: str | Path, options: OnnxOptions | None = None) -> Graph:
     """Read an ONNX or QONNX file as a graph.
 
     Raises `FileFormatError` for what is no ONNX file or a broken one, `GraphError` for what cannot be built.
+
+    >>> import tempfile
+    >>> from onnx import TensorProto, helper, save
+    >>> ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 4)) for name in "xy"]
+    >>> graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"], name="relu")], "net", ends[:1], ends[1:])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(helper.make_model(graph), f"{folder}/net.onnx")
+    ...     list(read_onnx(f"{folder}/net.onnx").nodes)
+    ['x', 'relu', 'output']
     """
     return build_graph(read_model(Path(path)), options or OnnxOptions())
 

@@ -53,7 +53,12 @@ def ems_yolo(
     last_layer: LastLayer = "spiking",
     name: str = "ems-yolo",
 ) -> Graph:
-    """Return a detector with `repeats` blocks of stride 1 behind the strided block of each stage."""
+    """Return a detector with `repeats` blocks of stride 1 behind the strided block of each stage.
+
+    >>> graph = ems_yolo(size=(64, 64), classes=2, time_steps=5)
+    >>> graph.resets["stage1.1.a"], graph.nodes["boxes32"].head
+    ((5, 0), 'yolo')
+    """
     if any(n % 32 for n in size):
         up = "x".join(str(-(-n // 32) * 32) for n in size)
         raise RequestError(

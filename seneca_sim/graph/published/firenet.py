@@ -20,7 +20,11 @@ _RECURRENT = (2, 5)
 
 
 def firenet(*, size: Size = (56, 56), spiking: bool = False, name: str = "firenet") -> Graph:
-    """Return FireNet with LIF neurons (`spiking`), or with values above a threshold (FATReLU)."""
+    """Return FireNet with LIF neurons (`spiking`), or with values above a threshold (FATReLU).
+
+    >>> [link.target for link in firenet(spiking=True).links if link.delay]
+    ['conv2', 'conv5']
+    """
     contract = InputContract("histogram", slice_us=10_000, sensor_width=size[1], sensor_height=size[0])
     net = Architecture(name, 2, size, contract=contract)
     x = "input"

@@ -32,7 +32,11 @@ _RECONSTRUCTION = "calibrated reconstruction: layers chosen to give the publishe
 
 
 def pilotnet(*, size: Size = (66, 200), width: Width = 1, step: float = 2.0**-10, name: str = "pilotnet-msd") -> Graph:
-    """Return the steering network: five convolutions without padding and five dense layers."""
+    """Return the steering network: five convolutions without padding and five dense layers.
+
+    >>> pilotnet(width=2).nodes["conv1.conv"].weight.shape
+    (48, 3, 5, 5)
+    """
     contract = InputContract("frame", low=0.0, high=1.0, differences=True)
     net = _Layers(name, 3, size, contract, width, step)
     x = "input"

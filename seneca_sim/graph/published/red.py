@@ -27,7 +27,12 @@ _SMALLEST_BOX = 32
 
 
 def red(*, size: Size = (360, 640), squeeze_excite: bool = False, name: str = "red") -> Graph:
-    """Return RED; with `squeeze_excite` each residual block scales its channels by their means over the map."""
+    """Return RED; with `squeeze_excite` each residual block scales its channels by their means over the map.
+
+    >>> graph = red(size=(64, 96))
+    >>> [name for name in graph.nodes if name.startswith("lstm1")]
+    ['lstm1.x', 'lstm1.x.norm', 'lstm1', 'lstm1.y']
+    """
     net = Architecture(name, 6, size, contract=surface_contract(size))
     x = net.fire("conv1", Relu(), net.conv("conv1.conv", "input", 32, 7, stride=2, bias=True, norm=True))
     x = _block(net, "block1", x, 64, 2, squeeze_excite)
