@@ -6,8 +6,8 @@ head watch a synthetic road. The cell's threshold decides how much of its state 
 later; without one it sends everything at every step.
 
 More than nine tenths of the operations are the cell's own, most of them on its recurrent weights. So a threshold that lets a
-tenth of the state pass saves five sixths of all operations, and almost three quarters of energy and latency: the gates of
-every neuron are still updated at every step. What it costs in accuracy is a question for the training.
+tenth of the state pass saves five sixths of all operations, and about two thirds of energy and latency: the gates of every
+neuron are still updated at every step. What it costs in accuracy is a question for the training.
 Run it as it is: ``python experiments/own_conv_gru.py``.
 """
 
