@@ -241,7 +241,10 @@ def test_what_is_not_supported_is_named(tmp_path, case):
         ),
         ((2, 3, 4, 4), "net: x (input): has batch size 2; export the model with batch size 1"),
         ((5,), "net: x (input): has shape [5]; expected a batch axis and one to three more"),
-        (None, "net: x (input): its shape is unknown; state it, batch axis included, with OnnxOptions(shapes={'x': ...})"),
+        (
+            None,
+            "net: x (input): its shape is unknown; state it, batch axis included, with OnnxOptions(shapes={'x': ...})",
+        ),
     ],
 )
 def test_inputs_without_a_fixed_shape_are_refused(tmp_path, sizes, text):
@@ -349,3 +352,44 @@ def test_scales_that_do_not_fit_are_refused(tmp_path):
         with pytest.raises(GraphError) as raised:
             load(tmp_path, model([node(op, inputs, "v", domain), node("Conv", ["x", "v"])], MAP, constants))
         assert str(raised.value) == f"net: {op.lower()} ({op}): {text}"
+
+
+TEXT = np.array(["a"], object)
+HUGE = {"x": (1, 64, 1 << 20, 1 << 20)}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "inputs", "constants", "message"),
+    [
+        (
+            [node("Add", ["x", "t"])],
+            MAP,
+            {"t": TEXT},
+            "input 1, 't', is text, expected numbers; export the model again",
+        ),
+        ([node("Concat", ["x", "x"], axis=9)], MAP, {}, "joins along axis 9 of [1, 3, 6, 6]; export the model again"),
+        (
+            [node("Mul", ["x", "c"])],
+            HUGE,
+            {"c": np.ones(64, np.float32).reshape(64, 1, 1)},
+            "a map of 64 x 1048576 x 1048576 values (channels, rows, columns) is larger than 1073741824; check sizes and padding",
+        ),
+    ],
+)
+def test_what_numbers_cannot_be_is_refused(tmp_path, nodes, inputs, constants, message):
+    with pytest.raises(GraphError) as raised:
+        load(tmp_path, model(nodes, inputs, constants))
+    assert str(raised.value) == f"net: {nodes[0].name} ({nodes[0].op_type}): {message}"
+
+
+def test_names_with_control_characters_are_escaped(tmp_path):
+    evil = helper.make_node("Gelu", ["x"], ["y"], name="a\x1b[2J\nb")
+    with pytest.raises(GraphError) as raised:
+        load(tmp_path, model([evil], MAP, {}))
+    assert str(raised.value) == r"net: a\x1b[2J\nb (Gelu): the operator Gelu is not supported here; use Relu"
+
+
+def test_weights_that_their_scale_makes_infinite_are_limited_or_refused(tmp_path):
+    tiny = {"w": ONES * np.float32(1e30), "s": np.float32(1e-30), "z": np.float32(0), "b": np.float32(4)}
+    nodes = [node("Quant", ["w", "s", "z", "b"], "v", DOMAINS[0]), node("Conv", ["x", "v"])]
+    assert load(tmp_path, model(nodes, MAP, tiny)).nodes["conv"].weight.max() == 7

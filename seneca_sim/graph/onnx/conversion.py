@@ -17,7 +17,7 @@ from seneca_sim.graph.names import unused_name
 from seneca_sim.graph.nodes import Array, Flatten, Node
 from seneca_sim.graph.onnx.model import OnnxNode
 from seneca_sim.graph.onnx.values import Constant, Signal, Value
-from seneca_sim.graph.shapes import Shape
+from seneca_sim.graph.shapes import MAX_VALUES, Shape
 
 __all__ = ["Conversion", "Converter"]
 
@@ -45,7 +45,12 @@ class Conversion:
                 f"{node.where}: input {index}, {name!r}, is neither an input of the model nor stored in the file nor made by a "
                 "node before this one; export the model with its weights"
             )
-        return self.values[name]
+        value = self.values[name]
+        if isinstance(value, Constant) and value.array.dtype.kind in "OSU":
+            raise GraphError(
+                f"{node.where}: input {index}, {name!r}, is text, expected numbers; export the model again"
+            )
+        return value
 
     def signal(self, node: OnnxNode, index: int = 0, *, codes: bool = False, zeros: bool = False) -> Signal:
         """Return the signal at an input; `codes` and `zeros` allow one that is quantised or to be padded."""
@@ -104,6 +109,11 @@ class Conversion:
 
     def channels(self, node: OnnxNode, signal: Signal, constant: Array, what: str) -> NDArray[np.float64]:
         """Return a constant that broadcasts to a tensor as (1,) or (channels,)."""
+        if prod(signal.map) > MAX_VALUES:
+            raise GraphError(
+                f"{node.where}: a map of {' x '.join(map(str, signal.map))} values (channels, rows, columns) is larger than "
+                f"{MAX_VALUES}; check sizes and padding"
+            )
         found = signal.per_channel(constant)
         if found is None:
             raise GraphError(

@@ -122,7 +122,7 @@ def _nodes(path: Path, protos: Any) -> tuple[OnnxNode, ...]:
         base = _text(proto.name) or next((name for name in outputs if name), _text(proto.op_type))
         name = unused_name(base, taken)
         taken.add(name)
-        where = f"{path.stem}: {name} ({proto.op_type})"
+        where = f"{path.stem}: {name} ({_text(proto.op_type)})"
         attributes = {_text(entry.name): _attribute(path, where, entry) for entry in proto.attribute}
         nodes.append(
             OnnxNode(
@@ -139,8 +139,9 @@ def _nodes(path: Path, protos: Any) -> tuple[OnnxNode, ...]:
 
 
 def _text(value: str | bytes) -> str:
-    """Return a text; protobuf gives bytes where it is no UTF-8."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    """Return a text, control characters escaped; protobuf gives bytes where it is no UTF-8."""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def _attribute(path: Path, where: str, proto: Any) -> Any:

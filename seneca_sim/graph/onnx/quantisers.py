@@ -107,7 +107,8 @@ def _quant(conversion: Conversion, node: OnnxNode) -> None:
     value = conversion.value(node, 0)
     if isinstance(value, Constant):
         _check_fit(node, scale, value.array.shape)
-        scaled = _finite(node, "the weight", value.array).astype(np.float32) / scale.astype(np.float32)
+        with np.errstate(over="ignore"):  # what becomes infinite is limited below
+            scaled = _finite(node, "the weight", value.array).astype(np.float32) / scale.astype(np.float32)
         limited = np.clip(scaled + np.float32(zero), low, high)
         codes = np.where(scaled >= 0, 1, -1) if bipolar else _ROUND[rounding](limited) - zero
         conversion.give(node, _coded(codes.astype(np.int64), scale.astype(np.float32), int(np.ceil(bits))))
@@ -134,7 +135,8 @@ def _coded(codes: Array, scale: Array, bits: int) -> Constant:
     """Return a constant from its integers."""
     codes = codes.astype(np.int8 if codes.min(initial=0) >= -128 and codes.max(initial=0) <= 127 else np.int32)
     full = scale.reshape((1,) * (codes.ndim - scale.ndim) + scale.shape)
-    return Constant((codes * full).astype(np.float32), codes, full, bits)
+    with np.errstate(over="ignore"):  # a weight that becomes infinite is refused where it is used
+        return Constant((codes * full).astype(np.float32), codes, full, bits)
 
 
 def _quantise(conversion: Conversion, node: OnnxNode, scale: Array, kind: Quantise) -> None:

@@ -105,7 +105,10 @@ def _concat(conversion: Conversion, node: OnnxNode) -> None:
     rank = len(first.shape)
     if any(len(signal.shape) != rank for signal in signals):
         raise GraphError(f"{node.where}: joins tensors of different ranks; export the model again")
-    place = node.integer("axis", 1) % rank
+    axis = node.integer("axis", 1)
+    if not -rank <= axis < rank:
+        raise GraphError(f"{node.where}: joins along axis {axis} of {list(first.shape)}; export the model again")
+    place = axis % rank
     shape = (*first.shape[:place], sum(signal.shape[place] for signal in signals), *first.shape[place + 1 :])
     if all(signal.is_vector and signal.shape[place] == prod(signal.shape) for signal in signals):
         if any(signal.order != (0, 1, 2) and signal.map[1:] != (1, 1) for signal in signals):
