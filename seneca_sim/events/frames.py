@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from seneca_sim.errors import EventsError
 from seneca_sim.events.recording import FrameRecording
 from seneca_sim.events.sparse import LayerTrace, differences, sparse_steps
-from seneca_sim.events.view import View, ways_out
+from seneca_sim.events.view import View, check_crop, ways_out
 from seneca_sim.graph.network import InputContract, Layer
 
 __all__ = ["frame_notes", "frame_steps", "frame_traces", "seen_frames"]
@@ -82,11 +82,7 @@ def seen_frames(frames: NDArray[Any], source: str, layer: Layer, contract: Input
         frames = frames.swapaxes(2, 3)
     if view.crop is not None:
         left, top, width, height = view.crop
-        if left + width > frames.shape[3] or top + height > frames.shape[2]:
-            raise EventsError(
-                f"{source}: the crop {left},{top},{width},{height} leaves the frames of {frames.shape[3]}x{frames.shape[2]} "
-                "pixels (width x height); choose one inside"
-            )
+        check_crop(source, "frames'", (frames.shape[3], frames.shape[2]), view.crop)
         frames = frames[:, :, top : top + height, left : left + width]
     size = frames.shape[3], frames.shape[2]
     pool = contract.pool if view.pool == 1 and view.resize is None and size != (columns, rows) else view.pool

@@ -15,7 +15,7 @@ from seneca_sim.errors import EventsError, RequestError
 from seneca_sim.graph.contract import parse_size
 from seneca_sim.graph.network import InputContract
 
-__all__ = ["View", "fitted_view", "parse_crop", "parse_view", "ways_out"]
+__all__ = ["View", "check_crop", "fitted_view", "parse_crop", "parse_view", "ways_out"]
 
 Crop = tuple[int, int, int, int]
 Size = tuple[int, int]
@@ -124,7 +124,7 @@ def fitted_view(
     )
     notes = []
     if stated:
-        _check_crop(source, size, view)
+        check_crop(source, "recording's", size[::-1] if view.swap_xy else size, view.crop)
     chosen = view.pool > 1 or view.resize is not None
     if contract.pool > 1 and not chosen:
         if view.cropped(size) == map_size:
@@ -150,15 +150,17 @@ def fitted_view(
     return view, tuple(notes)
 
 
-def _check_crop(source: str, size: Size, view: View) -> None:
-    """Refuse a crop that leaves the camera."""
-    if view.crop is None:
+def check_crop(source: str, whose: str, size: Size, crop: Crop | None) -> None:
+    """Refuse a crop that leaves a camera or a frame of a size.
+
+    >>> check_crop("digits.npz", "recording's", (20, 20), (2, 2, 18, 18))
+    """
+    if crop is None:
         return
-    left, top, width, height = view.crop
-    whole = (size[1], size[0]) if view.swap_xy else size
-    if left + width > whole[0] or top + height > whole[1]:
+    left, top, width, height = crop
+    if left + width > size[0] or top + height > size[1]:
         raise EventsError(
-            f"{source}: the crop {left},{top},{width},{height} leaves the recording's {whole[0]}x{whole[1]} pixels "
+            f"{source}: the crop {left},{top},{width},{height} leaves the {whose} {size[0]}x{size[1]} pixels "
             "(width x height); choose one inside"
         )
 

@@ -201,4 +201,4 @@ def _file_format(path: Path) -> str:
         if "layer" in root:
             return "netx"
         found = ", ".join(root.names()[:5]) or "nothing"
-        raise FileFormatError(f"{path}: an HDF5 file, but no network: it holds {found}; expected a native file or NIR")
+        raise FileFormatError(f"{path}: an HDF5 file, but no network: it holds {found}; expected a native file, NIR or netx")

@@ -155,11 +155,35 @@ def _read_graph(root: SafeGroup) -> Graph:
             f"{root.path}: the format is {stated!r}, this version reads {FORMAT!r}; use the version of "
             "seneca_sim that wrote the file"
         )
+    nodes, precision, resets, heads = _read_nodes(root.child("nodes"))
+    notes = root.child("assumptions").attributes()
+    contract = build_record(f"{root.path}: /input_contract", InputContract, root.child("input_contract").attributes())
+    for name, problem in contract_problems(contract):
+        raise FileFormatError(f"{root.path}: /input_contract: {name} {problem}")
+    return Graph(
+        _text(root, head, "name"),
+        MappingProxyType(nodes),
+        read_links(f"{root.path}: /links", root.array("links"), list(nodes)),
+        build_record(f"{root.path}: /default_precision", Precision, root.child("default_precision").attributes()),
+        MappingProxyType(precision),
+        heads,
+        _time_step(root, head.get("dt_us")),
+        _task(root, head.get("task")),
+        contract,
+        tuple(str(notes[key]) for key in sorted(notes, key=lambda key: (len(key), key))),
+        _weights(root, head.get("weights", "given")),
+        MappingProxyType(resets),
+    )
+
+
+def _read_nodes(
+    groups: SafeGroup,
+) -> tuple[dict[str, Node], dict[str, Precision], dict[str, tuple[int, int]], frozenset[str]]:
+    """Return the nodes in file order, and by their names number types and rhythms of resets; and which are heads."""
     nodes: dict[str, Node] = {}
     precision: dict[str, Precision] = {}
     resets: dict[str, tuple[int, int]] = {}
     heads = set()
-    groups = root.child("nodes")
     for key in sorted(groups.names()):
         group = groups.child(key)
         name, node = _read_node(group, list(nodes.values()))
@@ -174,24 +198,7 @@ def _read_graph(root: SafeGroup) -> Graph:
             heads.add(name)
         if "reset_every" in values:
             resets[name] = (_count(group, values, "reset_every", 1), _count(group, values, "reset_first", 0))
-    notes = root.child("assumptions").attributes()
-    contract = build_record(f"{root.path}: /input_contract", InputContract, root.child("input_contract").attributes())
-    for name, problem in contract_problems(contract):
-        raise FileFormatError(f"{root.path}: /input_contract: {name} {problem}")
-    return Graph(
-        _text(root, head, "name"),
-        MappingProxyType(nodes),
-        read_links(f"{root.path}: /links", root.array("links"), list(nodes)),
-        build_record(f"{root.path}: /default_precision", Precision, root.child("default_precision").attributes()),
-        MappingProxyType(precision),
-        frozenset(heads),
-        _time_step(root, head.get("dt_us")),
-        _task(root, head.get("task")),
-        contract,
-        tuple(str(notes[key]) for key in sorted(notes, key=lambda key: (len(key), key))),
-        _weights(root, head.get("weights", "given")),
-        MappingProxyType(resets),
-    )
+    return nodes, precision, resets, frozenset(heads)
 
 
 def _text(group: SafeGroup, values: Mapping[str, Any], name: str) -> str:

@@ -94,7 +94,7 @@ def test_integer_inputs_get_rounded_pixels(tmp_path):
         ),
         (
             noise(2, 1, 8, 8), (1, 4, 4), FRAME, {"crop": "6,0,4,4"},
-            "a.npz: the crop 6,0,4,4 leaves the frames of 8x8 pixels (width x height); choose one inside",
+            "a.npz: the crop 6,0,4,4 leaves the frames' 8x8 pixels (width x height); choose one inside",
         ),
         (
             np.full((1, 1, 4, 4), 1.5), (1, 4, 4), replace(FRAME, low=0.0, high=1.0), {},

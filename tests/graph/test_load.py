@@ -126,7 +126,7 @@ def test_files_that_are_no_network_are_named(tmp_path, frames):
 def test_hdf5_files_of_other_kinds_are_named(tmp_path):
     for content, text in [
         ("layer", "/layer: the layers are named nothing, expected numbers from 0 on; export the network again"),
-        ("events", "an HDF5 file, but no network: it holds events; expected a native file or NIR"),
+        ("events", "an HDF5 file, but no network: it holds events; expected a native file, NIR or netx"),
     ]:
         path = tmp_path / f"{content}.h5"
         with h5py.File(path, "w") as file:

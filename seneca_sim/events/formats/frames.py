@@ -38,6 +38,16 @@ def open_source(path: Path) -> FrameRecording:
     return frame_recording(path, "NumPy array", header, pieces)
 
 
+def _likely_layout(shape: tuple[int, ...]) -> str:
+    """Return the order of four axes that do not state it.
+
+    >>> _likely_layout((9, 480, 640, 3)), _likely_layout((9, 3, 480, 640))
+    ('THWC', 'TCHW')
+    """
+    pictures = shape[3] in PICTURE_CHANNELS and shape[1] not in PICTURE_CHANNELS and shape[1] > 2 and shape[2] > 1
+    return "THWC" if pictures else "TCHW"
+
+
 def frame_recording(
     path: Path,
     kind: str,
@@ -63,8 +73,7 @@ def frame_recording(
         raise EventsError(f"{path.name}: layout must be TCHW or THWC, not {layout!r}")
     assumptions: tuple[str, ...] = ()
     if len(shape) == 4 and layout is None:
-        pictures = shape[3] in PICTURE_CHANNELS and shape[1] not in PICTURE_CHANNELS and shape[1] > 2 and shape[2] > 1
-        layout = "THWC" if pictures else "TCHW"
+        layout = _likely_layout(shape)
         assumptions = (f"{path.name}: {where} of shape {shape} was read as {layout}",)
     frame = (1, *shape[1:]) if len(shape) == 3 else shape[1:]
     if len(shape) == 4 and layout == "THWC":
