@@ -27,7 +27,7 @@ MAX_ENTRIES = 100_000
 """Largest number of entries in a group, and of texts in a list."""
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HEAP = b"GCOL\x01\0\0\0"
-_PIECE = 1 << 22
+_PIECE = 1 << 16
 """Bytes of a file that are searched at once."""
 
 
