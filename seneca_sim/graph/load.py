@@ -25,7 +25,7 @@ from seneca_sim.graph.tflite import read_tflite
 from seneca_sim.shipped import shipped_folder
 from seneca_sim.yaml_positions import did_you_mean
 
-__all__ = ["find_network", "is_published", "load_network", "network_names", "read_graph"]
+__all__ = ["find_network", "is_published", "load_network", "lowered", "network_names", "read_graph"]
 
 _SUFFIX = ".h5"
 _OTHER_FORMATS = {".pt": "PyTorch", ".pth": "PyTorch", ".npz": "numpy"}
@@ -106,6 +106,15 @@ def load_network(
         name_or_path, dt_us=dt_us, reset=reset, max_spikes=max_spikes, v_min=v_min, reset_every=reset_every, state=state,
         size=size, width=width, network_set=network_set, weights=weights,
     )  # fmt: skip
+    return lowered(graph, name_or_path, numerics)
+
+
+def lowered(graph: Graph, name_or_path: str | Path, numerics: str | None = None) -> Network:
+    """Return the layers of a graph that was read, with the input contract beside its file, and other number types if stated.
+
+    >>> lowered(read_graph("digits-lif"), "digits-lif", "fp32").layers[1].precision.state
+    'fp32'
+    """
     network = lower(graph)
     if not is_published(name_or_path) and (beside := sidecar(find_network(name_or_path))) is not None:
         network = with_input(network, stated=beside)
@@ -201,4 +210,6 @@ def _file_format(path: Path) -> str:
         if "layer" in root:
             return "netx"
         found = ", ".join(root.names()[:5]) or "nothing"
-        raise FileFormatError(f"{path}: an HDF5 file, but no network: it holds {found}; expected a native file, NIR or netx")
+        raise FileFormatError(
+            f"{path}: an HDF5 file, but no network: it holds {found}; expected a native file, NIR or netx"
+        )

@@ -9,11 +9,9 @@ from typing import Any
 
 from seneca_sim.graph import is_published, load_network
 from seneca_sim.graph.contract import contract_text
-from seneca_sim.graph.load import read_graph
-from seneca_sim.graph.lower import lower
+from seneca_sim.graph.load import lowered, read_graph
 from seneca_sim.graph.network import Layer, Network
 from seneca_sim.graph.nodes import Input
-from seneca_sim.graph.numerics import override_numerics
 from seneca_sim.graph.published import PUBLISHED, build_published
 from seneca_sim.graph.table import NetworkTotals, graph_parameters, layer_table, network_totals
 
@@ -56,9 +54,7 @@ def _kind(layer: Layer) -> str:
 def shown_network(name: str | Path, *, numerics: str | None = None, **options: Any) -> tuple[Network, NetworkTotals]:
     """Return a network, read with options of `load_network`, and its totals."""
     graph = read_graph(name, **options)
-    network = lower(graph)
-    if numerics is not None:
-        network = override_numerics(network, numerics)
+    network = lowered(graph, name, numerics)
     return network, network_totals(network, graph)
 
 

@@ -119,8 +119,7 @@ def recording_facts(recording: Recording) -> RecordingFacts:
     active: list[NDArray[np.int64]] = []
     if first is not None:
         start = int(first.t_us[0])
-        length = max((recording.duration_us or 0) // DENSITY_US, 1)
-        slicing = Slicing(DENSITY_US if length else 1, start_us=start)
+        slicing = Slicing(DENSITY_US, start_us=start)
         contract = InputContract("binary", DENSITY_US)
         active = [
             trace.neuron_events
