@@ -217,7 +217,7 @@ def _routing(network: Network, chip: Chip, mapping: Mapping) -> Iterator[str]:
     if found.groups > most:
         yield (
             f"the mapping needs {found.groups} multicast groups, noc.group_bits = {chip.noc.group_bits.value} names {most}; "
-            "use fewer parts or wider group ids"
+            f"use fewer parts, or set noc.group_bits={(found.groups - 1).bit_length()}"
         )
     limit = chip.noc.routing_entries.value
     if chip.noc.kind.value == "mesh" and (largest := int(found.entries.max())) > limit:

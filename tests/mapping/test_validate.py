@@ -133,7 +133,7 @@ LIMITS = {
     ),
     "groups": (
         ["noc.group_bits=1"],
-        "the mapping needs 3 multicast groups, noc.group_bits = 1 names 2; use fewer parts or wider group ids",
+        "the mapping needs 3 multicast groups, noc.group_bits = 1 names 2; use fewer parts, or set noc.group_bits=2",
     ),
     "routing entries": (
         ["noc.routing_entries=2"],
