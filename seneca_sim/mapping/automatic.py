@@ -92,13 +92,10 @@ def _provisioned(network: Network, chip: Chip, parts: Sequence[Part]) -> tuple[i
 
 def _parts(network: Network, chip: Chip, drafts: Sequence[Draft]) -> tuple[Part, ...]:
     """Return parts in mapping order, cores numbered by their first part, with state rows."""
-    ordered = sorted(drafts, key=lambda draft: (draft.layer, draft.rows, draft.channels))
+    ordered = sorted(drafts, key=lambda draft: (draft.layer, draft.rows, draft.columns, draft.channels))
     number: dict[int, int] = {}
     for draft in ordered:
         number.setdefault(draft.core, len(number))
-    parts = [
-        Part(each.layer, number[each.core], each.channels, each.rows, (0, network.layers[each.layer].out_shape[2]), 1)
-        for each in ordered
-    ]
+    parts = [Part(each.layer, number[each.core], each.channels, each.rows, each.columns, 1) for each in ordered]
     rows = _provisioned(network, chip, parts)
     return tuple(replace(part, state_rows=row) for part, row in zip(parts, rows, strict=True))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from seneca_sim.mapping.packing import pack_pieces
 from seneca_sim.mapping.splits import UNLIMITED, LayerSplits, Split
 
-__all__ = ["Allocation", "balanced_apart", "balanced_shared", "energy_per_step", "packed"]
+__all__ = ["Allocation", "balanced_apart", "balanced_shared", "energy_per_step", "least_load", "packed"]
 
 PRECISION = 1e-9
 """Relative gap at which a bisection on loads ends."""
@@ -49,7 +49,7 @@ def balanced_apart(layers: Sequence[LayerSplits], cores: int) -> Allocation | No
     if not enough(UNLIMITED):
         return None
     splits = _splits_at(layers, UNLIMITED)
-    most = _least(enough, max(split.load for split in splits), PRECISION)
+    most = least_load(enough, max(split.load for split in splits), PRECISION)
     splits = _splits_at(layers, most)
     return Allocation(splits, tuple(range(sum(split.n_parts for split in splits))))
 
@@ -69,7 +69,7 @@ def balanced_shared(layers: Sequence[LayerSplits], cores: int, limit: int) -> Al
     splits = _splits_at(layers, UNLIMITED)
     if packed(splits, UNLIMITED, limit).n_cores > cores:
         return None
-    most = _least(enough, sum(split.n_parts * split.load for split in splits), SHARED_PRECISION)
+    most = least_load(enough, sum(split.n_parts * split.load for split in splits), SHARED_PRECISION)
     return packed(_splits_at(layers, most), most, limit)
 
 
@@ -97,7 +97,7 @@ def _splits_at(layers: Sequence[LayerSplits], most_load: float) -> tuple[Split, 
     return tuple(split for layer in layers if (split := layer.fewest(most_load)) is not None)
 
 
-def _least(enough: Callable[[float], bool], high: float, precision: float) -> float:
+def least_load(enough: Callable[[float], bool], high: float, precision: float) -> float:
     """Return the least load that is enough, to a relative precision; `high` must be."""
     low = 0.0
     while high - low > precision * high:

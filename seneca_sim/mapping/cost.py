@@ -23,7 +23,7 @@ from seneca_sim.chip.programs import FirePrograms, fire_programs, integrate_prog
 from seneca_sim.chip.timing import Timing
 from seneca_sim.graph.network import Edge, Layer, Network, Precision
 from seneca_sim.mapping.firing import evaluate_rule, fire_options
-from seneca_sim.mapping.geometry import Axis, edge_axis, output_range, windows
+from seneca_sim.mapping.geometry import Axis, AxisName, edge_axis, output_range, windows
 
 __all__ = ["LayerCost", "Sent", "layer_cost", "packet_flits", "sent_values"]
 
@@ -77,7 +77,7 @@ def packet_flits(layer: Layer, chip: Chip, timing: Timing, values: Index) -> tup
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """Work that grows with a range of rows: the sum over [low[a], high[b]) of a per-row amount, times a factor of channels."""
+    """Work that grows with a range of rows (or columns): the sum over [low[a], high[b]) of an amount, times a channel factor."""
 
     low: Index
     """(rows,) first row under a part that starts at output row a."""
@@ -90,6 +90,10 @@ class _Work:
     def matrix(self) -> Real:
         """The work of the parts of output rows a..b at [a, b]."""
         return self.prefix[self.high][None, :] - self.prefix[self.low][:, None]
+
+    def between(self, first: Index, last: Index) -> Real:
+        """Return the work of the parts of output rows first..last."""
+        return np.asarray(self.prefix[self.high[last]] - self.prefix[self.low[first]])
 
 
 def _work(low: Index, high: Index, amount: Real) -> _Work:
@@ -127,10 +131,11 @@ class _EdgeCost:
 
 @dataclass(frozen=True, eq=False)
 class LayerCost:
-    """Loads of all parts that a layer can be cut into."""
+    """Loads of all parts that a layer can be cut into along one axis; words speak of rows, which columns may take the place of."""
 
     channels: int
     rows: int
+    """Size of the output map along the axis."""
     chunk: int
     """Channels below which cutting on saves no time on the lanes."""
     inline: bool
@@ -144,6 +149,8 @@ class LayerCost:
     """Cycles of RISC-V, whatever the channels."""
     sending: _Work
     """Cycles of RISC-V for all channels together."""
+    tokens: float = 0.0
+    """Cycles of RISC-V for the ends of rows, of every part that is a range of columns."""
 
     def lanes(self, channels: int) -> Real:
         """Return loop-controller cycles per step at [first row, last row] for parts with some channels."""
@@ -154,7 +161,7 @@ class LayerCost:
 
     def control(self, channels: int) -> Real:
         """Return RISC-V cycles per step, without the programs of builds that have no loop controller."""
-        return self._control_of_rows + self.sending.matrix * (channels / self.channels)
+        return self._control_of_rows + self.sending.matrix * (channels / self.channels) + self.tokens
 
     @cached_property
     def _lanes_of_tasks(self) -> Real:
@@ -169,11 +176,28 @@ class LayerCost:
         lanes, control = self.lanes(channels), self.control(channels)
         return lanes + control if self.inline else np.maximum(lanes, control)
 
+    def cycles_of(self, channels: int, first: Index, last: Index) -> Real:
+        """Return the load of parts of rows first..last with some channels [cycles per step]; `cycles` for a few parts only."""
+        fired = self.fire_chunks.between(first, last)
+        lanes = fired * -(-channels // self.fire_chunk) + self.fire_tasks.between(first, last)
+        control = self.firing.between(first, last) + self.sending.between(first, last) * (channels / self.channels)
+        for edge in self.edges:
+            lanes += edge.rounds.between(first, last) * edge.chunks(channels) + edge.tasks.between(first, last)
+            for work in edge.decoding:
+                control += work.between(first, last)
+        control += self.tokens
+        return lanes + control if self.inline else np.maximum(lanes, control)
+
 
 def layer_cost(
-    network: Network, chip: Chip, number: int, trace: Trace | None, cuts: Map[int, tuple[int, ...]] | None = None
+    network: Network,
+    chip: Chip,
+    number: int,
+    trace: Trace | None,
+    cuts: Map[int, tuple[int, ...]] | None = None,
+    axis: AxisName = "rows",
 ) -> LayerCost:
-    """Return the loads of a layer; `cuts` are the channels before which its source layers are cut, by layer."""
+    """Return the loads of a layer along an axis; `cuts` are the channels before which its source layers are cut, by layer."""
     layer, timing = network.layers[number], chip.timing()
     edges = tuple(
         _edge_cost(
@@ -182,21 +206,27 @@ def layer_cost(
             layer,
             edge,
             sent_values(network, edge.source, trace, (cuts or {}).get(edge.source, ()), delay=edge.delay),
+            axis,
         )
         for edge in layer.edges
     )
     programs = fire_programs(chip, *fire_options(network, layer), layer.precision, layer.pool is not None)
-    rows = np.arange(layer.out_shape[1], dtype=np.int64)
-    fired = _fired_positions(network, layer, edges)
+    along, across = (1, 2) if axis == "rows" else (2, 1)
+    rows = np.arange(layer.out_shape[along], dtype=np.int64)
+    fired = _fired_positions(network, layer, edges, axis)
     sent = sent_values(network, number, trace)
     packets, _ = packet_flits(layer, chip, timing, sent.values)
-    sending = (
-        np.bincount(sent.row, packets * timing.rv_out_packet + sent.values * timing.rv_out, len(rows)) * sent.weight
-    )
-    control = fired * timing.rv_fire + (layer.out_shape[2] - fired) * timing.rv_untouched + timing.rv_token
+    cycles = packets * timing.rv_out_packet + sent.values * timing.rv_out
+    sending = np.bincount(sent.row if axis == "rows" else sent.column, cycles, len(rows)) * sent.weight
+    control = fired * timing.rv_fire + (layer.out_shape[across] - fired) * timing.rv_untouched
+    tokens = 1
     if any(edge.delay and edge.source == number for each in network.layers for edge in each.edges):
         sending *= 2
-        control += timing.rv_replay * layer.out_shape[2] + timing.rv_token
+        control += timing.rv_replay * layer.out_shape[across]
+        tokens = 2
+    received = sum(network.layers[edge.source].out_shape[1] for edge in layer.edges)
+    if axis == "rows":
+        control += tokens * timing.rv_token
     return LayerCost(
         channels=layer.shape[0],
         rows=len(rows),
@@ -208,6 +238,7 @@ def layer_cost(
         fire_chunk=programs.update.neurons_per_chunk,
         firing=_work(rows, rows + 1, control),
         sending=_work(rows, rows + 1, sending),
+        tokens=0.0 if axis == "rows" else float(timing.rv_token * (tokens * layer.out_shape[1] + received)),
     )
 
 
@@ -220,21 +251,22 @@ def _cycles_per_output(layer: Layer, programs: FirePrograms, timing: Timing) -> 
     return cycles
 
 
-def _edge_cost(network: Network, chip: Chip, layer: Layer, edge: Edge, sent: Sent) -> _EdgeCost:
+def _edge_cost(network: Network, chip: Chip, layer: Layer, edge: Edge, sent: Sent, axis: AxisName) -> _EdgeCost:
     """Return the integration costs of one edge."""
     timing, source = chip.timing(), network.layers[edge.source]
-    rows, columns = (edge_axis(network, layer, edge, name) for name in ("rows", "columns"))
+    rows, columns = (edge_axis(network, layer, edge, name) for name in (axis, "columns" if axis == "rows" else "rows"))
+    sent_row, sent_column = (sent.row, sent.column) if axis == "rows" else (sent.column, sent.row)
     types = Precision(layer.precision.weight, layer.precision.state, source.precision.event)
     program = integrate_program(chip, types, timing.group_size, weighted=edge.weight is not None)
     groups = source.shape[0] if edge.kind == "add" else edge.groups
-    touched = columns.touched((0, layer.shape[2]))[2][sent.column]
+    touched = columns.touched((0, columns.neurons))[2][sent_column]
     rounds = np.maximum(-(-sent.values // timing.group_size), np.minimum(sent.values, groups if groups > 1 else 0))
     packets, _ = packet_flits(source, chip, timing, sent.values)
 
     def by_input_row(amount: NDArray[np.generic]) -> Real:
-        return np.bincount(sent.row, amount, rows.inputs) * sent.weight
+        return np.bincount(sent_row, amount, rows.inputs) * sent.weight
 
-    first, last = windows(layer, output_range(layer, "rows"), "rows")
+    first, last = windows(layer, output_range(layer, axis), axis)
     on_rows, end_rows = first, last + 1
     low, high = _input_bounds(rows, first, last)
     vector, once = edge.kind == "dense" or edge.broadcast, edge.broadcast
@@ -242,18 +274,20 @@ def _edge_cost(network: Network, chip: Chip, layer: Layer, edge: Edge, sent: Sen
     gathers = timing.group_scope == "step" and (edge.kind == "dense" or (once and groups == 1))
     grouped = by_input_row(sent.values / timing.group_size if gathers else rounds * touched)
     per_chunk = program.cycles + timing.lc_chunk
-    decode = by_input_row(packets * timing.rv_packet + sent.values * timing.rv_value) + timing.rv_token
+    decode = by_input_row(packets * timing.rv_packet + sent.values * timing.rv_value)
+    decode += timing.rv_token if axis == "rows" else 0
     positions = by_input_row(packets * touched * (0 if vector else timing.rv_position))
-    tasks = by_input_row({"position": rounds * touched, "row": rounds, "pixel": rounds}[timing.task_scope])
+    in_rows = rounds if axis == "rows" else rounds * touched
+    tasks = by_input_row({"position": rounds * touched, "row": in_rows, "pixel": rounds}[timing.task_scope])
+    once_a_part = timing.task_scope == "pixel" or (timing.task_scope == "row" and axis == "columns")
 
     def on_neurons(amount: Real) -> _Work:
         """Return what each touch of a neuron row costs; of a broadcast edge, what each part does once."""
         return _work(low, high, amount) if once else _work(on_rows, end_rows, _on_neuron_rows(rows, amount))
 
-    pixel = timing.task_scope == "pixel"
     return _EdgeCost(
         rounds=on_neurons(grouped * per_chunk),
-        tasks=(_work(low, high, tasks * timing.lc_task) if pixel else on_neurons(tasks * timing.lc_task)),
+        tasks=(_work(low, high, tasks * timing.lc_task) if once_a_part else on_neurons(tasks * timing.lc_task)),
         decoding=(_work(low, high, decode), on_neurons(positions)),
         visits=np.zeros(rows.neurons) if once else _on_neuron_rows(rows, by_input_row(touched)),
         chunk=program.neurons_per_chunk,
@@ -281,13 +315,13 @@ def _input_bounds(axis: Axis, first: Index, last: Index) -> tuple[Index, Index]:
     return np.minimum(needed_from, needed_to).astype(np.int64), needed_to
 
 
-def _fired_positions(network: Network, layer: Layer, edges: tuple[_EdgeCost, ...]) -> Real:
+def _fired_positions(network: Network, layer: Layer, edges: tuple[_EdgeCost, ...], axis: AxisName) -> Real:
     """Return the output positions per row that run their neuron program: all, or at most those that a value touches."""
-    columns = layer.out_shape[2]
+    rows, columns = layer.out_shape[1:] if axis == "rows" else layer.out_shape[:0:-1]
     if evaluate_rule(layer, bias_known=network.weights != "absent") == "always":
-        return np.full(layer.out_shape[1], float(columns))
-    first, last = windows(layer, output_range(layer, "rows"), "rows")
-    visits = np.zeros(layer.out_shape[1])
+        return np.full(rows, float(columns))
+    first, last = windows(layer, output_range(layer, axis), axis)
+    visits = np.zeros(rows)
     for edge in edges:
         visits += np.diagonal(_work(first, last + 1, edge.visits).matrix)
     return np.minimum(visits, columns)

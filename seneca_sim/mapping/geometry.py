@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 from seneca_sim.graph.network import Edge, Layer, Network
 from seneca_sim.mapping.types import Part
 
-__all__ = ["Axis", "Span", "edge_axis", "input_range", "neuron_box", "neuron_range", "output_range", "windows"]
+__all__ = [
+    "Axis",
+    "AxisName",
+    "Span",
+    "edge_axis",
+    "input_range",
+    "neuron_box",
+    "neuron_range",
+    "output_range",
+    "windows",
+]
 
 Index = NDArray[np.int64]
 Span = tuple[int, int]

@@ -11,9 +11,10 @@ from seneca_sim.chip.prices import price_table
 from seneca_sim.chip.programs import integrate_program
 from seneca_sim.errors import MappingError
 from seneca_sim.graph.network import Network, Precision
-from seneca_sim.mapping.balance import Allocation, balanced_apart, balanced_shared, energy_per_step, packed
+from seneca_sim.mapping.balance import Allocation, energy_per_step, packed
+from seneca_sim.mapping.balanced import StripProblem, balanced_strips, strip_problem
 from seneca_sim.mapping.cost import layer_cost
-from seneca_sim.mapping.geometry import Span
+from seneca_sim.mapping.geometry import Span, output_range
 from seneca_sim.mapping.memory import layer_memory, weight_owners
 from seneca_sim.mapping.packing import Item, lower_bound, pack
 from seneca_sim.mapping.powers import powers_of_two, teams_of
@@ -27,8 +28,6 @@ layer's channels in equal parts, the least power of two that fits; where `cores`
 twice as many, again and again, while they last; layers with the same weights share cores. energy: fewest padded chunks and
 repeated deliveries
 within `cores`, layers sharing cores where they fit; latency is not weighed."""
-SHARING_GAIN = 0.99
-"""Layers share cores only where that lowers the largest load at least to this share."""
 REFINEMENTS = 2
 """Times that loads are computed anew for producers cut as found."""
 Cuts = dict[int, tuple[int, ...]]
@@ -42,6 +41,7 @@ class Draft:
     layer: int
     channels: Span
     rows: Span
+    columns: Span
     core: int
 
 
@@ -108,7 +108,14 @@ def _fewest_cores(task: Task) -> list[Draft]:
     if task.cores is not None and number > task.cores:
         bound = lower_bound(layers, task.limit)
         raise _too_few(task, number, f"(at least {bound}, by its bits alone)")
-    return [Draft(piece.item.layer, piece.channels, piece.item.rows, piece.core) for piece in pieces]
+    return [
+        Draft(piece.item.layer, piece.channels, piece.item.rows, _columns(task, piece.item.layer), piece.core)
+        for piece in pieces
+    ]
+
+
+def _columns(task: Task, number: int) -> Span:
+    return output_range(task.network.layers[number], "columns")
 
 
 def items(task: Task) -> list[Item]:
@@ -131,66 +138,40 @@ def items(task: Task) -> list[Item]:
 
 
 def _balanced(task: Task) -> list[Draft]:
-    """Balance twice: for whole producers, then for producers cut as the first time; keep the better as it really is."""
-    layers = _layer_splits(task, {})
-    cores = _budget(task, layers)
-    best = _allocate(task, layers, cores)
-    if best is None:
-        return _fewest_cores(task)
-    for _ in range(2):
-        layers = _layer_splits(task, _channel_cuts(best.splits))
-        again = _allocate(task, layers, cores)
-        if again is None or again.splits == best.splits:
+    """Balance for whole producers, then for producers cut as the first time; pack by memory alone where there are too few cores."""
+    cuts: Cuts = {}
+    found: Allocation | None = None
+    for _ in range(REFINEMENTS):
+        problem = strip_problem(task.network, task.chip, task.trace, task.state_rows, cuts)
+        again = balanced_strips(problem, _budget(task, problem), task.limit)
+        if again is None or (found is not None and again.splits == found.splits):
             break
-        real = _layer_splits(task, _channel_cuts(again.splits))
-        if _bottleneck(real, again) >= _bottleneck(layers, best):
-            break
-        best = again
-    return _drafts(best)
+        found, cuts = again, _channel_cuts(again.splits)
+    return _fewest_cores(task) if found is None else _drafts(found, task.network)
 
 
-def _allocate(task: Task, layers: Sequence[LayerSplits], cores: int) -> Allocation | None:
-    """Return the better of parts on cores of their own and parts that share cores."""
-    apart = balanced_apart(layers, cores)
-    shared = balanced_shared(layers, cores, task.limit)
-    if apart is None or shared is None:
-        return apart or shared
-    return shared if _bottleneck(layers, shared) < SHARING_GAIN * _bottleneck(layers, apart) else apart
-
-
-def _bottleneck(layers: Sequence[LayerSplits], allocation: Allocation) -> float:
-    """Return the load of the busiest core, by the layers' costs."""
-    load: dict[int, float] = {}
-    cores = iter(allocation.cores)
-    for layer, split in zip(layers, allocation.splits, strict=True):
-        cycles = {end - start: layer.cost.cycles(end - start) for start, end in split.channels}
-        for first, last in split.rows:
-            for start, end in split.channels:
-                core = next(cores)
-                load[core] = load.get(core, 0.0) + float(cycles[end - start][first, last - 1])
-    return max(load.values())
-
-
-def _budget(task: Task, layers: Sequence[LayerSplits]) -> int:
+def _budget(task: Task, problem: StripProblem) -> int:
     """Return the most cores to use."""
     if task.cores is not None:
         return task.cores
+    chosen = problem.within(UNLIMITED, 1.0, float("inf"))
     mesh = task.chip.noc.columns.value * task.chip.noc.rows.value
-    return mesh or sum(layer.fewest_parts(UNLIMITED) or 0 for layer in layers)
+    return mesh or (0 if chosen is None else problem.splits(chosen).n_cores)
 
 
 def _channel_cuts(splits: Sequence[Split]) -> Cuts:
     return {split.layer: tuple(start for start, _ in split.channels[1:]) for split in splits}
 
 
-def _drafts(allocation: Allocation) -> list[Draft]:
+def _drafts(allocation: Allocation, network: Network) -> list[Draft]:
     cores = iter(allocation.cores)
-    return [
-        Draft(split.layer, channels, rows, next(cores))
-        for split in allocation.splits
-        for rows in split.rows
-        for channels in split.channels
-    ]
+    drafts = []
+    for split in allocation.splits:
+        rows, columns = (output_range(network.layers[split.layer], name) for name in ("rows", "columns"))
+        for span in split.rows:
+            box = (span, columns) if split.axis == "rows" else (rows, span)
+            drafts += [Draft(split.layer, channels, *box, next(cores)) for channels in split.channels]
+    return drafts
 
 
 def _power_of_two(task: Task) -> list[Draft]:
@@ -201,7 +182,10 @@ def _power_of_two(task: Task) -> list[Draft]:
     for team in teams:
         for split in team:
             boxes = ((rows, channels) for rows in split.rows for channels in split.channels)
-            drafts += [Draft(split.layer, channels, rows, used + k) for k, (rows, channels) in enumerate(boxes)]
+            drafts += [
+                Draft(split.layer, channels, rows, _columns(task, split.layer), used + k)
+                for k, (rows, channels) in enumerate(boxes)
+            ]
         used += team[0].n_parts
     if task.cores is not None and used > task.cores:
         raise _too_few(task, used, "for equal parts on cores of their own")
@@ -220,7 +204,7 @@ def _energy(task: Task) -> list[Draft]:
         ]
         chosen.append(min(costs, key=lambda cost: cost[:2])[2])
     shared = packed(tuple(chosen), UNLIMITED, task.limit)
-    return _drafts(shared) if task.cores is None or shared.n_cores <= task.cores else _fewest_cores(task)
+    return _drafts(shared, task.network) if task.cores is None or shared.n_cores <= task.cores else _fewest_cores(task)
 
 
 def _lane_pj(task: Task, number: int) -> float:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from seneca_sim.graph.network import Layer
 from seneca_sim.mapping.cost import LayerCost
-from seneca_sim.mapping.geometry import Span, output_range, windows
+from seneca_sim.mapping.geometry import AxisName, Span, output_range, windows
 from seneca_sim.mapping.memory import LayerMemory
 
-__all__ = ["UNLIMITED", "LayerSplits", "Split", "even_ranges", "part_bits", "row_choices"]
+__all__ = ["UNLIMITED", "LayerSplits", "Split", "channel_choices", "even_ranges", "part_bits", "row_choices"]
 
 Real = NDArray[np.floating[Any]]
 Index = NDArray[np.int64]
@@ -28,15 +28,17 @@ ROW_CHOICES = 256
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Ranges of channels times ranges of output rows, with the load and memory of each row range at most."""
+    """Ranges of channels times ranges of output rows or columns, with the load and memory of each of these at most."""
 
     layer: int
     channels: tuple[Span, ...]
     rows: tuple[Span, ...]
+    """Ranges of rows, or of columns, by `axis`."""
     loads: tuple[float, ...]
     """Per row range [cycles per step]; of the range of channels that has most."""
     bits: tuple[int, ...]
     """Per row range; of the range of channels that has most."""
+    axis: AxisName = "rows"
 
     @property
     def n_parts(self) -> int:
@@ -143,11 +145,7 @@ class LayerSplits:
     @cached_property
     def choices(self) -> tuple[_Choice, ...]:
         """Even cuts along whole chunks, then all even cuts, fewest ranges first: chunks decide where both are as good."""
-        channels, chunk = self.cost.channels, self.cost.chunk
-        units = -(-channels // chunk)
-        along = [even_ranges(channels, -(-units // size), chunk) for size in _largest_first(units)]
-        finer = [even_ranges(channels, -(-channels // size)) for size in _largest_first(channels)]
-        return tuple(self._choice(ranges) for ranges in dict.fromkeys(along + finer))
+        return tuple(self._choice(ranges) for ranges in channel_choices(self.cost.channels, self.cost.chunk))
 
     def _choice(self, channels: tuple[Span, ...]) -> _Choice:
         most = max(end - start for start, end in channels)
@@ -185,6 +183,14 @@ class LayerSplits:
         cuts = [(first, end - 1) for first, end in even_ranges(len(self.starts), rows)]
         split = self._split(choice, cuts)
         return split if max(split.bits) <= self.limit else None
+
+
+def channel_choices(channels: int, chunk: int) -> tuple[tuple[Span, ...], ...]:
+    """Return the even cuts of channels that are worth looking at: along whole chunks, then finer ones, fewest ranges first."""
+    units = -(-channels // chunk)
+    along = [even_ranges(channels, -(-units // size), chunk) for size in _largest_first(units)]
+    finer = [even_ranges(channels, -(-channels // size)) for size in _largest_first(channels)]
+    return tuple(dict.fromkeys(along + finer))
 
 
 def _largest_first(size: int) -> list[int]:

@@ -1,0 +1,120 @@
+"""Lowest latency within a number of cores: layers cut into channels x strips so that the slowest of them is as fast as can be.
+
+Objective: the largest load of a core [cycles per step], with what nested strips cost (`strips.py`), plus what layers wait for
+each other because bursts of rows do not fit their event FIFOs. Constraints: data memory of each core, number of cores.
+
+Parts on cores of their own: for a largest load the fewest parts follow layer by layer (`strips.cheapest`), and they fall as
+the load rises, so the least load for which they are no more than the cores is found by bisection. That is exact for these
+costs where every layer's strips nest in one producer's; where they must nest in several producers', the last of them counts.
+Sharing cores is a packing problem: best fit, used where it beats parts of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from seneca_sim.activity.trace import Trace
+from seneca_sim.chip import Chip
+from seneca_sim.graph.network import Network
+from seneca_sim.mapping.balance import PRECISION, SHARED_PRECISION, Allocation, least_load, packed
+from seneca_sim.mapping.cost import layer_cost, sent_values
+from seneca_sim.mapping.memory import layer_memory
+from seneca_sim.mapping.splits import UNLIMITED
+from seneca_sim.mapping.strips import LayerStrips, bursts, cheapest
+
+__all__ = ["StripProblem", "balanced_strips", "strip_problem"]
+
+WAITING = (0.05, 0.2, 1.0)
+"""Shares of the largest load that a layer with bursts may wait for its consumers: each is tried."""
+SHARING_GAIN = 0.6
+"""Layers share cores only where that lowers the largest load at least to this share: what shares a core waits for each other."""
+Cuts = dict[int, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class StripProblem:
+    """Layers to cut, and the position of the producer in whose strips those of each layer nest; None is the host."""
+
+    layers: tuple[LayerStrips, ...]
+    parents: tuple[int | None, ...]
+
+    def within(self, most_load: float, waiting: float, cores: float) -> list[tuple[int, int]] | None:
+        """Return the (choice, count) of each layer of the cut with the fewest parts within a load; None if they are too many."""
+        found = cheapest(self.layers, self.parents, most_load, waiting)
+        return None if found is None or found[0] > cores else found[1]
+
+    def splits(self, chosen: Sequence[tuple[int, int]]) -> Allocation:
+        """Return the cut with every part on a core of its own."""
+        splits = tuple(layer.split(*cell) for layer, cell in zip(self.layers, chosen, strict=True))
+        return Allocation(splits, tuple(range(sum(split.n_parts for split in splits))))
+
+    def latency(self, chosen: Sequence[tuple[int, int]]) -> float:
+        """Return the objective: largest load with what nesting costs, plus the waits of bursts [cycles per step]."""
+        worst = waits = 0.0
+        for (choice, count), layer, parent in zip(chosen, self.layers, self.parents, strict=True):
+            above = 0 if parent is None else chosen[parent][1]
+            worst = max(worst, float(layer.loads[choice, count] * layer.slowing[above, count]))
+            waits += float(layer.waits[choice, count])
+        return worst + waits
+
+
+def strip_problem(
+    network: Network, chip: Chip, trace: Trace | None, state_rows: Mapping[int, int], cuts: Cuts
+) -> StripProblem:
+    """Return the ways to cut a network's layers; `cuts` are the channels before which producers are cut."""
+    numbers = [number for number, layer in enumerate(network.layers) if not layer.is_input]
+    position = {number: index for index, number in enumerate(numbers)}
+    sent = [sent_values(network, number, trace) for number in range(len(network.layers))]
+    limit = chip.core.data_memory_bits.value
+    layers, parents = [], []
+    for number in numbers:
+        layer = network.layers[number]
+        cost = layer_cost(network, chip, number, trace, cuts, "columns")
+        flow = bursts(network, chip, number, sent)
+        memory = layer_memory(network, chip, number)
+        layers.append(LayerStrips(number, layer, cost, memory, flow, state_rows[number], limit))
+        producers = [position[edge.source] for edge in layer.edges if not edge.delay and edge.source in position]
+        parents.append(max(producers, default=None))
+    return StripProblem(tuple(layers), tuple(parents))
+
+
+def balanced_strips(problem: StripProblem, cores: int, limit: int) -> Allocation | None:
+    """Return the best cut within the cores that is found, parts on cores of their own or packed; None if none is."""
+    chosen = [found for waiting in WAITING if (found := _apart(problem, cores, waiting)) is not None]
+    best = min(chosen, key=problem.latency, default=None)
+    apart = None if best is None else problem.splits(best)
+    most = UNLIMITED if best is None else SHARING_GAIN * problem.latency(best)
+    shared = _shared(problem, cores, limit, most)
+    return apart if shared is None else shared
+
+
+def _apart(problem: StripProblem, cores: int, waiting: float) -> list[tuple[int, int]] | None:
+    """Return the cut with the least largest load if every part has a core of its own."""
+    loosest = problem.within(UNLIMITED, waiting, cores)
+    if loosest is None:
+        return None
+    high = problem.latency(loosest)
+    least = least_load(lambda load: problem.within(load, waiting, cores) is not None, high, PRECISION)
+    return problem.within(least, waiting, cores)
+
+
+def _shared(problem: StripProblem, cores: int, limit: int, most: float) -> Allocation | None:
+    """Return a cut and packing with a low largest load per core, below a load; None if best fit finds none."""
+
+    def at(load: float) -> Allocation | None:
+        chosen = problem.within(load, WAITING[-1], float("inf"))
+        if chosen is None:
+            return None
+        apart = problem.splits(chosen)
+        total = sum(sum(split.loads) * len(split.channels) for split in apart.splits)
+        if load < UNLIMITED and total > cores * load * (1 + PRECISION):
+            return None
+        found = packed(apart.splits, load, limit)
+        return found if found.n_cores <= cores else None
+
+    first = at(most)
+    if first is None:
+        return None
+    high = most if most < UNLIMITED else sum(split.n_parts * split.load for split in first.splits)
+    return at(least_load(lambda load: at(load) is not None, high, SHARED_PRECISION))

@@ -1,0 +1,230 @@
+"""Ways to cut layers into ranges of channels times strips of columns, and the cheapest of them for a largest load.
+
+Why columns: rows travel in raster order. Ranges of rows of one map would wait for each other, because what feeds them sends the
+first range's rows before the second's and no queue holds a map; strips of columns work at the same time, row after row.
+
+A core's FIFO holds little, so a consumer can work in parallel on `n` strips only if what feeds it does so too: a strip of
+the producer serves the strips of the consumer that overlap it one after the other, except for what the consumers' input FIFOs
+hold of a row. A producer that sends more often in some rows than in others (stride, pooling) sends a whole row at once; what
+its event FIFO cannot hold of it makes the producer wait for its consumers, and them for it in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seneca_sim.chip import Chip
+from seneca_sim.graph.network import Layer, Network
+from seneca_sim.mapping.cost import LayerCost, Sent, packet_flits
+from seneca_sim.mapping.geometry import Span, output_range, windows
+from seneca_sim.mapping.memory import LayerMemory
+from seneca_sim.mapping.splits import Split, channel_choices
+
+__all__ = ["COUNTS", "Bursts", "LayerStrips", "bursts", "cheapest", "strip_ranges"]
+
+Real = NDArray[np.floating[Any]]
+Index = NDArray[np.int64]
+COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64)
+"""Numbers of strips that are looked at: cuts of a number are cuts of its multiples, so strips of different layers nest."""
+NONE = 1 << 40
+"""More parts than there can be cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bursts:
+    """How a layer meets the FIFOs around it."""
+
+    quiet: float
+    """Share of its input rows at whose end it sends nothing."""
+    values: float
+    """Values that it sends per active row and step, all channels and columns."""
+    event_fifo: int
+    row_flits: Real
+    """(producers,) flits of a row that reach the layer through each forward edge."""
+    input_fifo: float
+    """Flits; infinite on an ideal network."""
+
+
+def strip_ranges(columns: int, number: int) -> tuple[Span, ...]:
+    """Cut columns into strips at multiples of 1 / number of the map.
+
+    >>> strip_ranges(10, 4), strip_ranges(20, 2)
+    (((0, 2), (2, 5), (5, 7), (7, 10)), ((0, 10), (10, 20)))
+    """
+    return tuple((index * columns // number, (index + 1) * columns // number) for index in range(number))
+
+
+def bursts(network: Network, chip: Chip, number: int, sent: Sequence[Sent]) -> Bursts:
+    """Return how a layer's rows come and go; `sent` is what each layer sends."""
+    layer, timing = network.layers[number], chip.timing()
+    own = sent[number]
+    rows = [network.layers[edge.source].out_shape[1] for edge in layer.edges if not edge.delay and not edge.broadcast]
+    flits = [
+        float(packet_flits(network.layers[edge.source], chip, timing, sent[edge.source].values)[1].sum())
+        * sent[edge.source].weight
+        / network.layers[edge.source].out_shape[1]
+        for edge in layer.edges
+        if not edge.delay
+    ]
+    return Bursts(
+        quiet=max(0.0, 1.0 - layer.out_shape[1] / max(rows, default=layer.out_shape[1])),
+        values=float(own.values.sum()) * own.weight / layer.out_shape[1],
+        event_fifo=timing.event_fifo,
+        row_flits=np.asarray(flits),
+        input_fifo=float(timing.input_flits) if chip.noc.kind.value == "mesh" else np.inf,
+    )
+
+
+class LayerStrips:
+    """All ways to cut a layer into ranges of channels times strips: tables over (ranges of channels, numbers of strips)."""
+
+    def __init__(
+        self,
+        number: int,
+        layer: Layer,
+        cost: LayerCost,
+        memory: LayerMemory,
+        flow: Bursts,
+        state_rows: int,
+        limit: int,
+    ):
+        self.number = number
+        self.layer = layer
+        self.cost = cost
+        self.flow = flow
+        self._state_rows = state_rows
+        self._memory = memory
+        self._limit = limit
+        self.choices = channel_choices(cost.channels, cost.chunk)
+        self.counts = tuple(count for count in COUNTS if count <= cost.rows)
+
+    @cached_property
+    def parts(self) -> Index:
+        """(choices, counts) number of parts."""
+        ranges = np.asarray([len(choice) for choice in self.choices], dtype=np.int64)
+        return ranges[:, None] * np.asarray(self.counts, dtype=np.int64)
+
+    @cached_property
+    def _spans(self) -> tuple[Index, Index, Index]:
+        """First and last column of the strips of all counts, one after the other, and where those of each count start."""
+        spans = [span for count in self.counts for span in strip_ranges(self.cost.rows, count)]
+        first, end = np.asarray(spans, dtype=np.int64).T
+        return first, end - 1, np.cumsum([0, *self.counts[:-1]])
+
+    @cached_property
+    def _widest(self) -> list[int]:
+        return [max(end - start for start, end in choice) for choice in self.choices]
+
+    @cached_property
+    def loads(self) -> Real:
+        """(choices, counts) largest load of a part."""
+        first, last, start = self._spans
+        return np.stack([np.maximum.reduceat(self.cost.cycles_of(most, first, last), start) for most in self._widest])
+
+    @cached_property
+    def bits(self) -> Index:
+        """(choices, counts) memory of the largest part."""
+        start = self._spans[2]
+        return np.stack([np.maximum.reduceat(self._bits_of(most), start) for most in self._widest])
+
+    def _bits_of(self, channels: int) -> Index:
+        """Return the memory of each strip with some channels."""
+        first, last, _ = self._spans
+        left, right = windows(self.layer, output_range(self.layer, "columns"), "columns")
+        neurons = right[last] + 1 - left[first]
+        outputs = (last + 1 - first) * self.layer.out_shape[1]
+        kinds = [
+            sum(self._memory.map_kinds(channels, (self.layer.shape[1], width), number, self._state_rows))
+            for width, number in zip(neurons.tolist(), outputs.tolist(), strict=True)
+        ]
+        return np.asarray(kinds, dtype=np.int64) + sum(self._memory.channel_kinds(channels))
+
+    @cached_property
+    def fits(self) -> NDArray[np.bool_]:
+        """(choices, counts) whether parts fit a core."""
+        return self.bits <= self._limit
+
+    @cached_property
+    def waits(self) -> Real:
+        """(choices, counts) cycles that the layer and its consumers wait for each other, for want of room in the event FIFO."""
+        share = np.asarray(self._widest)[:, None] / self.cost.channels / np.asarray(self.counts)
+        held = np.minimum(1.0, self.flow.event_fifo / np.maximum(self.flow.values * share, 1.0))
+        return np.asarray(self.loads * self.flow.quiet * (1.0 - held))
+
+    @cached_property
+    def slowing(self) -> Real:
+        """(counts of the producer, counts) factor on the load where a strip of the producer serves several strips in turn.
+
+        Infinite where the strips do not nest.
+        """
+        own, above = np.asarray(self.counts)[None, :], np.asarray(COUNTS)[:, None]
+        segment = np.max(self.flow.row_flits, initial=0.0) / own
+        held = np.minimum(1.0, self.flow.input_fifo / np.maximum(segment, 1.0))
+        nested = (own % above == 0) | (above % own == 0)
+        return np.where(nested, np.maximum(1.0, own / above * (1.0 - held)), np.inf)
+
+    def fewest_parts(self, most_load: float, waiting: float) -> tuple[Index, Index]:
+        """Return ((producer's counts, own counts) fewest parts within a load, the choice of channels for it); `NONE` for none.
+
+        The layer may wait for its consumers for some share of the load.
+        """
+        allowed = self.fits & (self.waits <= waiting * most_load)
+        loads = np.where(allowed, self.loads, np.inf)[None] * self.slowing[:, None, :]
+        parts = np.where(loads <= most_load, self.parts[None], NONE)
+        choice = parts.argmin(axis=1)
+        return np.take_along_axis(parts, choice[:, None, :], axis=1)[:, 0, :], choice
+
+    def split(self, choice: int, count: int) -> Split:
+        """Return the cut into the ranges of a choice times a number of strips."""
+        first, last, start = self._spans
+        here = slice(int(start[count]), int(start[count]) + self.counts[count])
+        loads = self.cost.cycles_of(self._widest[choice], first[here], last[here])
+        bits = self._bits_of(self._widest[choice])[here]
+        return Split(
+            self.number,
+            self.choices[choice],
+            strip_ranges(self.cost.rows, self.counts[count]),
+            tuple(loads.tolist()),
+            tuple(bits.tolist()),
+            "columns",
+        )
+
+
+def cheapest(
+    layers: Sequence[LayerStrips], parents: Sequence[int | None], most_load: float, waiting: float
+) -> tuple[int, list[tuple[int, int]]] | None:
+    """Return (parts, (choice, count) of each layer) of the cut with the fewest parts within a load; None if there is none.
+
+    `waiting` is the share of the load that layers may wait for their consumers.
+    `parents` are the positions of the producers that each layer's strips must nest in, before it; None is the host, one strip.
+    The result is the least for these trees: the cheapest cut of a layer and all below it, for each number of strips above it.
+    """
+    below: list[Index] = [np.zeros(len(layer.counts), dtype=np.int64) for layer in layers]
+    chosen: list[tuple[Index, Index]] = []
+    hosts = 0
+    for position in range(len(layers) - 1, -1, -1):
+        parts, choice = layers[position].fewest_parts(most_load, waiting)
+        total = parts + below[position][None, :]
+        count = total.argmin(axis=1)
+        chosen.append((count, choice))
+        least = total.min(axis=1)
+        parent = parents[position]
+        if parent is None:
+            hosts += int(least[0])
+        else:
+            below[parent] += least[: len(below[parent])]
+    if hosts >= NONE:
+        return None
+    found: list[tuple[int, int]] = []
+    for position, parent in enumerate(parents):
+        above = 0 if parent is None else found[parent][1]
+        count, choice = chosen[len(layers) - 1 - position]
+        own = int(count[above])
+        found.append((int(choice[above, own]), own))
+    return hosts, found
