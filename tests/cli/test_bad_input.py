@@ -116,6 +116,11 @@ CASES = [
     ("events digits --pool 2", "--pool: for what a network sees; name it with --for NETWORK, or leave them out"),
     ("events digits -o x.doc", "x.doc: expected a picture (.png, .pdf, .svg) or a recording (.npz, .dat) as output"),
     ("run --reset value", "reset: no neuron of digits-sigma-delta spikes; leave it out"),
+    (
+        "run --reset-every 4 --slice window:500,100",
+        "reset_every: digits-sigma-delta is fed changes, which its first neurons add up from step to step; leave it out, or feed "
+        "whole counts",
+    ),
     ("run --activity nope", "'nope' is neither a file nor one of the shipped activities (seneca-sim list activities)"),
     (
         "run --events digits --activity x",
