@@ -154,7 +154,7 @@ class Recording:
         if max_events < 1:
             raise RequestError(f"max_events must be at least 1, not {max_events}")
         size = self.width, self.height
-        for stream in in_order(checked(self.source, self.source.decode(max_events), size), self.source.any_order):
+        for stream in _in_order(_checked(self.source, self.source.decode(max_events), size), self.source.any_order):
             for first in range(0, stream.n_events, max_events):
                 late = 0 if first else stream.disordered
                 piece = _piece(stream, first, first + max_events, late)
@@ -195,7 +195,7 @@ def _with(stream: EventStream, **changed: Any) -> EventStream:
     return again
 
 
-def checked(source: EventSource, blocks: Iterator[Columns], size: tuple[int, int]) -> Iterator[EventStream]:
+def _checked(source: EventSource, blocks: Iterator[Columns], size: tuple[int, int]) -> Iterator[EventStream]:
     """Yield blocks that are not empty as streams in the order of the file; refuse events off the sensor or before time 0."""
     first_event = 0
     for columns in blocks:
@@ -204,7 +204,7 @@ def checked(source: EventSource, blocks: Iterator[Columns], size: tuple[int, int
         first_event += len(columns.t_us)
 
 
-def in_order(streams: Iterator[EventStream], any_order: bool) -> Iterator[EventStream]:
+def _in_order(streams: Iterator[EventStream], any_order: bool) -> Iterator[EventStream]:
     """Yield the same events sorted by time, block by block; refuse jumps back of more than `BACKWARD_US`.
 
     Blocks wait until nothing that is yet to come can lie before their last event. One that goes back in time is merged
@@ -312,7 +312,7 @@ def whole_stream(source: EventSource) -> EventStream:
     """Read all events of a source at once, in the order of time."""
     blocks = [block for block in source.decode(BLOCK_EVENTS) if len(block.t_us)]
     size = source.size or source.reach(iter(blocks))[0]
-    streams = list(in_order(checked(source, iter(blocks), size), source.any_order))
+    streams = list(_in_order(_checked(source, iter(blocks), size), source.any_order))
     if not streams:
         empty = Columns(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.uint8))
         return source.stream(empty, 0, size)

@@ -84,7 +84,7 @@ class RecordingQuestion:
 def answer(question: RecordingQuestion, output: Path | None = None) -> Iterator[str]:
     """Yield the answer's lines; draw or write to `output` if there is one."""
     network = None if question.network is None else question.loaded()
-    source = question.source(None if network is None else camera_size(network))
+    source = question.source(None if network is None else _camera_size(network))
     if output is not None and output.suffix.lower() not in (".png", ".pdf", ".svg", *RECORDINGS):
         raise RequestError(
             f"{output}: expected a picture (.png, .pdf, .svg) or a recording ({', '.join(RECORDINGS)}) as output"
@@ -124,7 +124,7 @@ def answer(question: RecordingQuestion, output: Path | None = None) -> Iterator[
         yield _drawn(facts)
 
 
-def camera_size(network: Network) -> tuple[int, int] | None:
+def _camera_size(network: Network) -> tuple[int, int] | None:
     """Return width and height of the camera that a network was made for, None where no synthetic one has that size."""
     contract = network.input_contract
     _, rows, columns = next(layer.shape for layer in network.layers if layer.is_input)

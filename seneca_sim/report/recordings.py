@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RecordingFacts",
     "SeenInput",
+    "facts_text",
     "recording_facts",
     "recording_line",
     "recording_text",

@@ -17,7 +17,7 @@ from seneca_sim.graph.network import InputContract, Layer, Network
 from seneca_sim.graph.nodes import MaxPool2d
 from seneca_sim.torch.tracing import Traced, trace_module
 
-__all__ = ["Comparison", "export"]
+__all__ = ["Comparison", "LayerDifference", "export"]
 
 
 @dataclass(frozen=True, slots=True)

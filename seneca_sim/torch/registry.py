@@ -8,7 +8,7 @@ from typing import Any
 from seneca_sim.errors import GraphError
 from seneca_sim.graph.nodes import Node
 
-__all__ = ["Converter", "converter_of", "known_types", "register", "type_name"]
+__all__ = ["Converter", "converter_of", "known_types", "refuse", "register", "type_name"]
 
 Converter = Callable[[Any], "Node | tuple[Node, ...]"]
 """From a module to its node, or to a chain of nodes."""

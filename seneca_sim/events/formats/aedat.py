@@ -28,8 +28,8 @@ MAGIC = b"#!AER-DAT"
 EVENT_BYTES = 8
 
 
-class Camera(NamedTuple):
-    """Where a camera's addresses hold what; the order is that of the kernel."""
+class Addresses(NamedTuple):
+    """Where the addresses of a camera hold what; the order is that of the kernel."""
 
     special: int
     """Bits of which none is set in a pixel's address."""
@@ -42,8 +42,8 @@ class Camera(NamedTuple):
     """1 if a polarity of 0 means ON."""
 
 
-DAVIS = Camera(1 << 31 | 1 << 10, 12, 0x3FF, 22, 0x1FF, 11, 0)
-DVS128 = Camera(1 << 15, 1, 0x7F, 8, 0xFFFFFF, 0, 1)
+DAVIS = Addresses(1 << 31 | 1 << 10, 12, 0x3FF, 22, 0x1FF, 11, 0)
+DVS128 = Addresses(1 << 15, 1, 0x7F, 8, 0xFFFFFF, 0, 1)
 """Bits above the row are none of this camera: they put events off the sensor, which is refused."""
 ROWS = "{}: rows and columns are those of the file; jAER counts rows from the bottom"
 
@@ -87,7 +87,7 @@ def _other(path: Path, start: bytes) -> str:
     return f"{path.name}: byte 0: expected #!AER-DAT2.0, got {start!r}; is this an AEDAT recording?"
 
 
-def _camera(path: Path, chip: str) -> tuple[Camera, tuple[int, int], tuple[str, ...]]:
+def _camera(path: Path, chip: str) -> tuple[Addresses, tuple[int, int], tuple[str, ...]]:
     """Return the layout and size of the camera that the header names; where it names none, DVS128 is assumed."""
     if not chip:
         return (
@@ -104,7 +104,7 @@ def _camera(path: Path, chip: str) -> tuple[Camera, tuple[int, int], tuple[str, 
     )
 
 
-def _decode(path: Path, offset: int, camera: Camera, size: tuple[int, int], max_events: int) -> Iterator[Columns]:
+def _decode(path: Path, offset: int, camera: Addresses, size: tuple[int, int], max_events: int) -> Iterator[Columns]:
     """Yield the events of a file."""
     from seneca_sim.kernels.decode_words import decode_aedat
 
