@@ -105,8 +105,8 @@ def simulate(
     state
         Recurrence of an ONNX step graph: ``output:input`` texts, the input takes the output's value of the step before.
     size, width, network_set
-        Of a published network (``seneca-sim list models``): rows and columns such as ``240x304``, a factor for channels, other
-        options as ``key=value`` texts.
+        Of a published network (``seneca-sim list models``): rows and columns such as ``240x304`` (also of an ONNX file that leaves
+        them open), a factor for channels, other options as ``key=value`` texts.
     weights
         File of weights for the network (.npz, safetensors, zipped PyTorch state_dict), or ``random:SEED`` or
         ``random:SEED:DENSITY``: drawn, with thresholds calibrated on the input.

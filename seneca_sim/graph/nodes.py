@@ -325,11 +325,13 @@ class ConvLstm:
 class DetectionOutput:
     """x goes to the host, which decodes it into boxes (not priced): one level of an SSD or YOLO head.
 
-    Channels are, for each anchor, 4 box values, then (`yolo`) objectness, then the class scores.
+    Channels of `yolo`: for each anchor, 4 box values, objectness, the class scores. Of `ssd`: 4 box values of all anchors, then the
+    class scores of all.
     """
 
     head: Literal["ssd", "yolo"]
     classes: int
+    """Class scores of an anchor; of `ssd` background is one of them."""
     anchors: Array
     """(anchors, 2): width and height [pixels of the input]"""
     stride: int
