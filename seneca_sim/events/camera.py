@@ -167,19 +167,8 @@ def _road(random: np.random.Generator) -> _Road:
         tree = random.random() < 0.6
         size = (random.uniform(3, 5), random.uniform(5, 9)) if tree else (0.18, random.uniform(4, 6))
         place = side * random.uniform(8, 16) if tree else side * 7.0
-        rows.append(
-            [
-                0.0 if tree else 1.0,
-                place,
-                random.uniform(0, 160),
-                *size,
-                random.uniform(0.1, 0.3),
-                random.uniform(0, 99),
-                0,
-                0,
-                160,
-            ]
-        )
+        far, shade, seed = random.uniform(0, 160), random.uniform(0.1, 0.3), random.uniform(0, 99)
+        rows.append([0.0 if tree else 1.0, place, far, *size, shade, seed, 0, 0, 160])
     for lane, speed in ((0.0, 1.02), (-3.5, -0.9), (-3.5, -0.9), (3.6, 0.8)):
         far = random.uniform(12, 30) if lane == 0 else random.uniform(0, 90)
         shade = random.uniform(0.15, 0.8)

@@ -200,12 +200,10 @@ def weigh_conv(term: Term, name: str, node: Conv2d, channels: slice, out: Shape)
     weight, mask = _weights(node.weight, node.mask)
     if term.upsample != (1, 1):
         return None
-    if node.groups == 1 and channels != slice(
-        0, weight.shape[1]
-    ):  # whole weights stay the same array: layers may share it
+    if channels != slice(0, weight.shape[1] * node.groups):  # whole weights stay the same array: layers may share it
+        if node.groups > 1:
+            return None
         weight, mask = weight[:, channels], None if mask is None else mask[:, channels]
-    elif node.groups > 1 and channels != slice(0, weight.shape[1] * node.groups):
-        return None
     term = replace(
         term,
         stride=pair(node.stride),

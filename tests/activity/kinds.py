@@ -1,6 +1,7 @@
 """Small random networks of the kinds that `tests.networks` does not draw: several sums, quantisers, delays, upsampling, context."""
 
 from dataclasses import dataclass, field
+from typing import get_args
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from seneca_sim.graph.neurons import (
     Clip,
     ContextThreshold,
     Delay,
+    Function,
     GruCell,
     If,
     Lif,
@@ -20,23 +22,13 @@ from seneca_sim.graph.neurons import (
     Product,
     Quantise,
     Relu,
+    Rounding,
     SigmaDelta,
     sum_names,
     sum_ports,
 )
 
-FUNCTIONS = (
-    "identity",
-    "relu",
-    "sigmoid",
-    "tanh",
-    "softsign",
-    "hard_sigmoid",
-    "hard_tanh",
-    "table_sigmoid",
-    "table_tanh",
-)
-ROUNDINGS = ("half_even", "half_up", "half_away", "floor", "ceil", "to_zero")
+FUNCTIONS, ROUNDINGS = get_args(Function), get_args(Rounding)
 
 
 def network_of_kinds(rng: np.random.Generator, numbers: str, layers: int = 3) -> Network:
