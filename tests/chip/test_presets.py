@@ -50,8 +50,8 @@ def test_chips_do_not_change_after_validation():
 
 def test_timing_of_the_default_chip_is_what_engines_expect():
     calibrated = {
-        "rv_packet": 20, "rv_value": 38, "rv_position": 560, "rv_fire": 20, "rv_untouched": 4, "rv_out_packet": 5, "rv_out": 4,
-        "rv_token": 10, "rv_replay": 4, "rv_skip": 2, "rv_scan": 130,
+        "lc_task": 100, "rv_packet": 20, "rv_value": 38, "rv_position": 565, "rv_fire": 900, "rv_untouched": 4,
+        "rv_out_packet": 5, "rv_out": 4, "rv_token": 10, "rv_replay": 4, "rv_skip": 2, "rv_scan": 160,
     }  # fmt: skip
     assert load_chip("seneca").timing() == Timing(**calibrated)
 

@@ -146,7 +146,7 @@ SHIPPED = {
 
 @pytest.mark.parametrize("model", ["digits-sigma-delta", "digits-lif"])
 @pytest.mark.parametrize("changes", SHIPPED.values(), ids=SHIPPED)
-def test_intervals_of_shipped_networks_are_within_a_quarter_and_latencies_within_a_third(
+def test_intervals_of_shipped_networks_are_within_a_third_and_latencies_within_three_fifths(
     model: str, changes: list[str]
 ) -> None:
     from seneca_sim.request import Request
@@ -165,8 +165,9 @@ def test_intervals_of_shipped_networks_are_within_a_quarter_and_latencies_within
     found = ratios(pairs)  # type: ignore[arg-type]
     report(f"{model}, {' '.join(changes)}", found)
     off = np.abs(np.log(found))
-    assert (off[0] < np.log([1.25, 1.02])).all(), "one core"
-    assert (off < np.log([1.55, 1.3])).all()
+    conventional = "flow.order=conventional" in changes
+    assert (off[0] < np.log([1.6, 1.06] if conventional else [1.25, 1.03])).all(), "one core"
+    assert (off < np.log([1.6, 1.3])).all()
     for exact, estimated in pairs:
         assert np.array_equal(exact.parts, estimated.parts)
 
