@@ -214,6 +214,8 @@ class _Reader:
             changes.update(self._field(key, value))
         if not self.findings:
             after = replace(before, **changes)
+            if "clip" in changes and after.representation in ("binary", "frame", "time_surface"):
+                self._find(("clip",), f"clip cuts counts, and a {after.representation} holds none; leave it out")
             for name, problem in contract_problems(after):
                 self._find((_KEYS.get(name, name),), f"{name} {problem}" if name in _KEYS else problem)
             if not self.findings:

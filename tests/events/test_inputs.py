@@ -270,3 +270,11 @@ def test_nmnist_is_fed_as_300_binary_steps_of_1_ms_in_polarity_row_column_order(
         expected[min(time_us // 1000, 299), high >> 7, y, x] = 1
     assert fed.n_steps == 300
     assert np.array_equal(dense_steps(fed.layers[0], (2, 34, 34)), expected)
+
+
+def test_an_empty_view_is_said(tmp_path):
+    np.savez(tmp_path / "corner.npz", t=[0, 1500], x=[0, 1], y=[0, 0], p=[1, 0])
+    fed = load_input(network((2, 20, 20)), tmp_path / "corner.npz", crop=(100, 100, 20, 20), steps=2)
+    assert fed.assumptions[-1:] == (
+        "nothing of corner.npz reaches the network in these steps: look at crop, pool, steps and slice",
+    )

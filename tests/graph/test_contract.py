@@ -128,6 +128,11 @@ def test_a_window_over_parts_is_refused():
     )
 
 
+def test_a_clip_without_counts_is_refused():
+    with pytest.raises(FileFormatError, match="clip cuts counts, and a binary holds none; leave it out"):
+        stated_contract("representation=binary,clip=5", InputContract())
+
+
 def test_fields_that_need_each_other_are_checked():
     problems = dict(contract_problems(InputContract(window_events=5, sensor_width=3, low=0.0, scale=float("nan"))))
     assert problems == {

@@ -224,6 +224,7 @@ def test_options_are_read_from_texts():
     for settings, text in (
         (["step"], "pilotnet-msd: 'step' is no option; write key=value"),
         (["step=fast"], "pilotnet-msd: step must be a number, not 'fast'"),
+        (["step=1", "step=2"], "pilotnet-msd: step is stated twice; leave one out"),
         (["width=2"], "pilotnet-msd: width is stated twice, as 2 and as 4; leave one out"),
     ):
         with pytest.raises(RequestError) as error:

@@ -50,6 +50,8 @@ def published_options(
         key, equals, value = str(text).partition("=")
         if not equals or not key.strip():
             raise RequestError(f"{name}: {text!r} is no option; write key=value")
+        if key.strip() in options:
+            raise RequestError(f"{name}: {key.strip()} is stated twice; leave one out")
         options[key.strip()] = _parsed(name, key.strip(), value.strip(), known.get(key.strip()))
     shape = None if size is None else parse_size(size)
     for option, stated in {"size": shape, "width": width}.items():
