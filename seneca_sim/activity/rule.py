@@ -34,11 +34,12 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from seneca_sim.activity.key_reader import KeyReader
 from seneca_sim.errors import ActivityError
 from seneca_sim.events.steps import MAX_STEPS
 from seneca_sim.graph.network import Layer
 from seneca_sim.graph.neurons import Activation, Clip, Delay, Identity, Li, Product, is_cell
-from seneca_sim.yaml_positions import KeyPath, YamlFile, did_you_mean, read_yaml, shown
+from seneca_sim.yaml_positions import KeyPath, read_yaml, shown
 
 __all__ = ["RULE_FORMAT", "Group", "Rule", "Sends", "load_rule", "what_layer_sends"]
 
@@ -46,6 +47,7 @@ RULE_FORMAT = "seneca_sim/activity-rule/1"
 Sends = Literal["input", "sparse", "gated", "dense"]
 _TOP_KEYS = ("format", "provenance", "steps", "clusters", "independent", "groups")
 _GROUP_KEYS = ("layers", "of", "density", "shape", "low", "high", "reason")
+_REASON = "gives the reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,57 +141,23 @@ def load_rule(path: str | Path) -> Rule:
     return rule
 
 
-class _Reader:
-    """Turns the values of a rule file into a rule; what is wrong goes to the findings."""
-
-    def __init__(self, file: YamlFile) -> None:
-        self.file = file
-        self.findings = [str(finding) for finding in file.findings]
-
-    def refuse(self, path: KeyPath, text: str, *, at_key: bool = False) -> None:
-        """Note what is wrong with one key."""
-        self.findings.append(str(self.file.finding(path, text, at_key=at_key)))
-
-    def mapping(self, value: object, path: KeyPath, known: tuple[str, ...]) -> dict[str, object]:
-        """Return a mapping with known keys only."""
-        if not isinstance(value, dict):
-            self.refuse(path, f"expected a mapping, got {shown(value)}")
-            return {}
-        for key in value:
-            if key not in known:
-                self.refuse((*path, key), f"unknown key{did_you_mean(str(key), known)}", at_key=True)
-        return value
-
-    def number(self, group: dict[str, object], path: KeyPath, default: float, low: float, high: float) -> float:
-        """Return a number in a range."""
-        value = group.get(str(path[-1]), default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            self.refuse(path, f"expected a number from {low:g} to {high:g}, got {shown(value)}")
-            return default
-        return float(value)
-
-    def text(self, group: dict[str, object], path: KeyPath) -> str:
-        """Return a text that says something."""
-        value = group.get(str(path[-1]))
-        if not isinstance(value, str) or not value.strip():
-            self.refuse(path, f"expected a text that gives the reason, got {shown(value)}")
-            return ""
-        return " ".join(value.split())
+class _Reader(KeyReader):
+    """Turns the values of a rule file into a rule."""
 
     def rule(self) -> Rule:
         """Return what the file says."""
         data = self.mapping(self.file.data, (), _TOP_KEYS)
         if data.get("format") != RULE_FORMAT:
             self.refuse(("format",), f"expected {RULE_FORMAT}, got {shown(data.get('format'))}")
-        steps = self.number(data, ("steps",), 2, 1, MAX_STEPS)
+        steps = self.integer(data, ("steps",), 2, 1, MAX_STEPS)
         groups = data.get("groups")
         if not isinstance(groups, list) or not groups:
             self.refuse(("groups",), f"expected a list of groups, got {shown(groups)}")
             groups = []
         return Rule(
             Path(self.file.label).name,
-            self.text(data, ("provenance",)),
-            int(steps),
+            self.text(data, ("provenance",), None, _REASON),
+            steps,
             self.number(data, ("clusters",), 4.0, 0.0, 1000.0),
             self.number(data, ("independent",), 0.5, 0.0, 1.0),
             tuple(self.group(entry, ("groups", index)) for index, entry in enumerate(groups)),
@@ -215,4 +183,4 @@ class _Reader:
         if not low <= (low if density is None else density) <= high:
             self.refuse(path, f"low {low:g}, density and high {high:g} must ascend")
         shape = self.number(data, (*path, "shape"), 1.0, 0.0, 1e6)
-        return Group(tuple(names), of, density, shape, low, high, self.text(data, (*path, "reason")))  # type: ignore[arg-type]
+        return Group(tuple(names), of, density, shape, low, high, self.text(data, (*path, "reason"), None, _REASON))  # type: ignore[arg-type]

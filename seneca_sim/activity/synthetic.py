@@ -26,7 +26,6 @@ no meaning, and so there are no class scores.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seneca_sim.activity.key_reader import KeyReader
 from seneca_sim.activity.step_events import GrowingTrace, StepEvents
 from seneca_sim.activity.trace import Trace
 from seneca_sim.errors import ActivityError, RequestError
@@ -48,6 +48,7 @@ FORMAT = "seneca_sim/activity/1"
 _TOP_KEYS = ("format", "network", "provenance", "steps", "clusters", "fit", "layers")
 _DENSITIES = ("neuron_density", "pixel_density")
 _LAYER_KEYS = (*_DENSITIES, "provenance", "first_step", "dense_inputs", "admitted")
+_ORIGIN = "says where the densities come from"
 _WAVES = 16
 _RAGGED = 0.15
 """Noise of each layer's own on the common field, in units of its standard deviation: edges of clusters are not smooth."""
@@ -165,68 +166,30 @@ def _drawn(
     )
 
 
-class _Reader:
-    """Turns the values of an activity file into densities; what is wrong goes to the findings."""
+class _Reader(KeyReader):
+    """Turns the values of an activity file into densities."""
 
     def __init__(self, file: YamlFile, network: Network) -> None:
-        self.file, self.network = file, network
-        self.findings = [str(finding) for finding in file.findings]
-
-    def refuse(self, path: KeyPath, text: str, *, at_key: bool = False) -> None:
-        """Note what is wrong with one key."""
-        self.findings.append(str(self.file.finding(path, text, at_key=at_key)))
+        super().__init__(file)
+        self.network = network
 
     def densities(self) -> Densities:
         """Return what the file says."""
-        data = self.group(self.file.data, (), _TOP_KEYS)
+        data = self.mapping(self.file.data, (), _TOP_KEYS)
         if data.get("format") != FORMAT:
             self.refuse(("format",), f"expected {FORMAT}, got {shown(data.get('format'))}")
         if data.get("network") != self.network.name:
             self.refuse(
                 ("network",), f"expected {self.network.name}, the network of this run, got {shown(data.get('network'))}"
             )
-        steps = data.get("steps", 1)
-        if not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= MAX_STEPS:
-            self.refuse(("steps",), f"expected an integer from 1 to {MAX_STEPS}, got {shown(steps)}")
+        steps = self.integer(data, ("steps",), 1, 1, MAX_STEPS)
         clusters = self.number(data, ("clusters",), 4.0, 0.0, 1000.0)
-        provenance = self.text(data, ("provenance",), None)
+        provenance = self.text(data, ("provenance",), None, _ORIGIN)
         names = [layer.name for layer in self.network.layers]
-        layers = self.group(data.get("layers"), ("layers",), names)
+        layers = self.mapping(data.get("layers"), ("layers",), names, "layer")
         stated = tuple(self.layer(layer, layers, provenance) for layer in self.network.layers)
         self.check_dense_inputs(layers, stated)
-        return Densities(
-            Path(self.file.label).name, provenance, steps if isinstance(steps, int) else 1, clusters, stated
-        )
-
-    def group(self, value: object, path: KeyPath, known: Iterable[str]) -> dict[str, object]:
-        """Return a mapping with known keys only."""
-        if not isinstance(value, dict):
-            self.refuse(path, f"expected a mapping, got {shown(value)}")
-            return {}
-        for key in value:
-            if key not in known:
-                self.refuse(
-                    (*path, key),
-                    f"unknown {'layer' if path == ('layers',) else 'key'}{did_you_mean(key, known)}",
-                    at_key=True,
-                )
-        return value
-
-    def text(self, group: dict[str, object], path: KeyPath, default: str | None) -> str:
-        """Return a text that says something."""
-        value = group.get(str(path[-1]), default)
-        if not isinstance(value, str) or not value.strip():
-            self.refuse(path, f"expected a text that says where the densities come from, got {shown(value)}")
-            return ""
-        return " ".join(value.split())
-
-    def number(self, group: dict[str, object], path: KeyPath, default: float | None, low: float, high: float) -> float:
-        """Return a number in a range."""
-        value = group.get(str(path[-1]), default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            self.refuse(path, f"expected a number from {low:g} to {high:g}, got {shown(value)}")
-            return 0.0
-        return float(value)
+        return Densities(Path(self.file.label).name, provenance, steps, clusters, stated)
 
     def layer(self, layer: Layer, layers: dict[str, object], provenance: str) -> LayerDensities:
         """Return the densities of one layer."""
@@ -234,13 +197,13 @@ class _Reader:
         if layer.name not in layers:
             self.refuse(path, "this layer of the network is missing; state its neuron_density and pixel_density")
             return LayerDensities((0.0, 0.0), (0.0, 0.0), "")
-        group = self.group(layers[layer.name], path, _LAYER_KEYS)
+        group = self.mapping(layers[layer.name], path, _LAYER_KEYS)
         neuron, pixel = self.pair(layer, group, path)
         first = neuron, pixel
         if "first_step" in group:
             inner: KeyPath = (*path, "first_step")
-            first = self.pair(layer, self.group(group["first_step"], inner, _DENSITIES), inner)
-        source = self.text(group, (*path, "provenance"), provenance or "the file")
+            first = self.pair(layer, self.mapping(group["first_step"], inner, _DENSITIES), inner)
+        source = self.text(group, (*path, "provenance"), provenance or "the file", _ORIGIN)
         return LayerDensities((first[0], neuron), (first[1], pixel), source)
 
     def check_dense_inputs(self, layers: dict[str, object], stated: tuple[LayerDensities, ...]) -> None:
