@@ -73,15 +73,18 @@ def balanced_shared(layers: Sequence[LayerSplits], cores: int, limit: int) -> Al
     return packed(_splits_at(layers, most), most, limit)
 
 
-def packed(splits: tuple[Split, ...], most_load: float, limit: int) -> Allocation:
-    """Return splits with their parts packed onto as few cores as best fit finds, within a load and a memory limit."""
+def packed(splits: tuple[Split, ...], most_load: float, limit: int, light: float = 1.0) -> Allocation:
+    """Return splits with their parts packed onto as few cores as best fit finds, within a load and a memory limit.
+
+    No core gets two parts with more than the share `light` of the load.
+    """
     sizes = [
-        (load if most_load < UNLIMITED else 0.0, float(bits))
+        (load if most_load < UNLIMITED else 0.0, float(bits), float(load > light * most_load))
         for split in splits
         for load, bits in zip(split.loads, split.bits, strict=True)
         for _ in split.channels
     ]
-    return Allocation(splits, tuple(pack_pieces(sizes, (most_load, float(limit)))))
+    return Allocation(splits, tuple(pack_pieces(sizes, (most_load, float(limit), 1.0))))
 
 
 def energy_per_step(layer: LayerSplits, split: Split, lane_pj: float, control_pj: float) -> float:

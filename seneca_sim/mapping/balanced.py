@@ -27,8 +27,12 @@ __all__ = ["StripProblem", "balanced_strips", "strip_problem"]
 
 WAITING = (0.05, 0.2, 1.0)
 """Shares of the largest load that a layer with bursts may wait for its consumers: each is tried."""
-SHARING_GAIN = 0.6
+SHARING_GAIN = 0.8
 """Layers share cores only where that lowers the largest load at least to this share: what shares a core waits for each other."""
+LIGHT = 0.3
+"""Share of the largest load up to which a part may stand beside a heavier one: two heavy ones would stop each other's pipeline."""
+ROOM = (1.0, 0.9, 0.8)
+"""Shares of a core's memory that a part may take where layers share cores: each is tried; what is left is room for others."""
 Cuts = dict[int, tuple[int, ...]]
 
 
@@ -39,9 +43,9 @@ class StripProblem:
     layers: tuple[LayerStrips, ...]
     parents: tuple[int | None, ...]
 
-    def within(self, most_load: float, waiting: float, cores: float) -> list[tuple[int, int]] | None:
+    def within(self, most_load: float, waiting: float, cores: float, room: float = 1.0) -> list[tuple[int, int]] | None:
         """Return the (choice, count) of each layer of the cut with the fewest parts within a load; None if they are too many."""
-        found = cheapest(self.layers, self.parents, most_load, waiting)
+        found = cheapest(self.layers, self.parents, most_load, waiting, room)
         return None if found is None or found[0] > cores else found[1]
 
     def splits(self, chosen: Sequence[tuple[int, int]]) -> Allocation:
@@ -81,12 +85,12 @@ def strip_problem(
 
 def balanced_strips(problem: StripProblem, cores: int, limit: int) -> Allocation | None:
     """Return the best cut within the cores that is found, parts on cores of their own or packed; None if none is."""
-    chosen = [found for waiting in WAITING if (found := _apart(problem, cores, waiting)) is not None]
+    chosen = [cells for waiting in WAITING if (cells := _apart(problem, cores, waiting)) is not None]
     best = min(chosen, key=problem.latency, default=None)
     apart = None if best is None else problem.splits(best)
     most = UNLIMITED if best is None else SHARING_GAIN * problem.latency(best)
-    shared = _shared(problem, cores, limit, most)
-    return apart if shared is None else shared
+    packings = [found for room in ROOM if (found := _shared(problem, cores, limit, most, room)) is not None]
+    return min(packings, key=lambda packing: packing[0])[1] if packings else apart
 
 
 def _apart(problem: StripProblem, cores: int, waiting: float) -> list[tuple[int, int]] | None:
@@ -99,22 +103,24 @@ def _apart(problem: StripProblem, cores: int, waiting: float) -> list[tuple[int,
     return problem.within(least, waiting, cores)
 
 
-def _shared(problem: StripProblem, cores: int, limit: int, most: float) -> Allocation | None:
-    """Return a cut and packing with a low largest load per core, below a load; None if best fit finds none."""
+def _shared(problem: StripProblem, cores: int, limit: int, most: float, room: float) -> tuple[float, Allocation] | None:
+    """Return (largest load per core, cut and packing) as low as best fit finds it, below a load; None if there is none."""
 
     def at(load: float) -> Allocation | None:
-        chosen = problem.within(load, WAITING[-1], float("inf"))
+        chosen = problem.within(load, WAITING[-1], float("inf"), room)
         if chosen is None:
             return None
         apart = problem.splits(chosen)
         total = sum(sum(split.loads) * len(split.channels) for split in apart.splits)
         if load < UNLIMITED and total > cores * load * (1 + PRECISION):
             return None
-        found = packed(apart.splits, load, limit)
+        found = packed(apart.splits, load, limit, LIGHT)
         return found if found.n_cores <= cores else None
 
     first = at(most)
     if first is None:
         return None
     high = most if most < UNLIMITED else sum(split.n_parts * split.load for split in first.splits)
-    return at(least_load(lambda load: at(load) is not None, high, SHARED_PRECISION))
+    least = least_load(lambda load: at(load) is not None, high, SHARED_PRECISION)
+    found = at(least)
+    return None if found is None else (least, found)

@@ -145,10 +145,10 @@ class LayerStrips:
         ]
         return np.asarray(kinds, dtype=np.int64) + sum(self._memory.channel_kinds(channels))
 
-    @cached_property
-    def fits(self) -> NDArray[np.bool_]:
-        """(choices, counts) whether parts fit a core."""
-        return self.bits <= self._limit
+    def fits(self, room: float) -> NDArray[np.bool_]:
+        """Return (choices, counts) whether parts take up to a share of a core's memory; all of it where none takes less."""
+        small = self.bits <= room * self._limit
+        return small if small.any() else self.bits <= self._limit
 
     @cached_property
     def waits(self) -> Real:
@@ -169,15 +169,16 @@ class LayerStrips:
         nested = (own % above == 0) | (above % own == 0)
         return np.where(nested, np.maximum(1.0, own / above * (1.0 - held)), np.inf)
 
-    def fewest_parts(self, most_load: float, waiting: float) -> tuple[Index, Index]:
+    def fewest_parts(self, most_load: float, waiting: float, room: float) -> tuple[Index, Index]:
         """Return ((producer's counts, own counts) fewest parts within a load, the choice of channels for it); `NONE` for none.
 
-        The layer may wait for its consumers for some share of the load.
+        Of choices with as few parts that with the narrowest ranges of channels is taken: it holds the fewest weights. The layer may
+        wait for its consumers for some share of the load.
         """
-        allowed = self.fits & (self.waits <= waiting * most_load)
+        allowed = self.fits(room) & (self.waits <= waiting * most_load)
         loads = np.where(allowed, self.loads, np.inf)[None] * self.slowing[:, None, :]
         parts = np.where(loads <= most_load, self.parts[None], NONE)
-        choice = parts.argmin(axis=1)
+        choice = parts.shape[1] - 1 - parts[:, ::-1].argmin(axis=1)
         return np.take_along_axis(parts, choice[:, None, :], axis=1)[:, 0, :], choice
 
     def split(self, choice: int, count: int) -> Split:
@@ -197,11 +198,11 @@ class LayerStrips:
 
 
 def cheapest(
-    layers: Sequence[LayerStrips], parents: Sequence[int | None], most_load: float, waiting: float
+    layers: Sequence[LayerStrips], parents: Sequence[int | None], most_load: float, waiting: float, room: float = 1.0
 ) -> tuple[int, list[tuple[int, int]]] | None:
     """Return (parts, (choice, count) of each layer) of the cut with the fewest parts within a load; None if there is none.
 
-    `waiting` is the share of the load that layers may wait for their consumers.
+    `waiting` is the share of the load that layers may wait for their consumers, `room` that of a core's memory that parts may take.
     `parents` are the positions of the producers that each layer's strips must nest in, before it; None is the host, one strip.
     The result is the least for these trees: the cheapest cut of a layer and all below it, for each number of strips above it.
     """
@@ -209,7 +210,7 @@ def cheapest(
     chosen: list[tuple[Index, Index]] = []
     hosts = 0
     for position in range(len(layers) - 1, -1, -1):
-        parts, choice = layers[position].fewest_parts(most_load, waiting)
+        parts, choice = layers[position].fewest_parts(most_load, waiting, room)
         total = parts + below[position][None, :]
         count = total.argmin(axis=1)
         chosen.append((count, choice))
