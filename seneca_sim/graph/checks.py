@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from functools import cache
+from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -38,8 +39,31 @@ _LARGEST = 1e30
 """Largest magnitude of a constant: products and sums of such numbers stay within FP32."""
 
 
+@cache
+def _array_fields(kind: type) -> dict[str, bool]:
+    """Return the fields of a node type that must be arrays, and whether they may be left out."""
+    fields_: dict[str, bool] = {}
+    for name, hint in get_type_hints(kind).items():
+        choices = (hint,) if get_origin(hint) is np.ndarray else get_args(hint) or (hint,)
+        if all(choice is NoneType or get_origin(choice) is np.ndarray for choice in choices):
+            fields_[name] = NoneType in choices
+    return fields_
+
+
+def _check_arrays(where: str, node: Node) -> None:
+    """Refuse lists and numbers where arrays belong."""
+    kind: type = type(node)
+    for name, optional in _array_fields(kind).items():
+        value = getattr(node, name)
+        if not isinstance(value, np.ndarray) and not (optional and value is None):
+            raise GraphError(f"{where}: {name} is a {type(value).__name__}, expected a numpy array")
+
+
 def check_node(where: str, node: Node) -> None:
     """Raise a `GraphError` that begins with `where` if the node cannot be right whatever it is linked to."""
+    if not isinstance(node, Node):
+        raise GraphError(f"{where}: a {type(node).__name__} is no node; use the nodes of seneca_sim.graph")
+    _check_arrays(where, node)
     check_numbers(where, node)
     _check_choices(where, node)
     match node:

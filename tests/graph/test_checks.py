@@ -8,12 +8,14 @@ from seneca_sim.graph import (
     Activation,
     Clip,
     ContextAware,
+    Conv2d,
     ConvGru,
     ConvLstm,
     ConvMgu,
     ConvMinimalRnn,
     ConvTranspose2d,
     Delay,
+    Dense,
     DetectionOutput,
     GruCell,
     MultiThreshold,
@@ -125,3 +127,17 @@ def test_wrong_nodes_are_refused(node, text):
     with pytest.raises(GraphError) as caught:
         check_node("net: node", node)
     assert str(caught.value) == f"net: node: {text}"
+
+
+@pytest.mark.parametrize(
+    ("node", "text"),
+    [
+        (Conv2d([[[[1.0]]]]), "net: n: weight is a list, expected a numpy array"),
+        (Dense(np.ones((1, 1)), bias=3.0), "net: n: bias is a float, expected a numpy array"),
+        ("Relu", "net: n: a str is no node; use the nodes of seneca_sim.graph"),
+    ],
+)
+def test_what_is_no_array_or_node_is_named(node, text):
+    with pytest.raises(GraphError) as caught:
+        check_node("net: n", node)
+    assert str(caught.value) == text
