@@ -78,3 +78,5 @@ def test_the_readme_of_the_models_names_every_file():
     text = (folder / "README.md").read_text("utf-8")
     for file in (*folder.glob("*.h5"), *folder.glob("recordings/*.npz"), *folder.glob("*.py")):
         assert f"`{file.stem}`" in text or f"`{file.name}`" in text, file.name
+    families = {file.stem.split("-")[0] for file in folder.glob("activities/*.yaml")}
+    assert {name for name in families if f"`activities/{name}" not in text} == set()
