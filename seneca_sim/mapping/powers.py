@@ -26,20 +26,29 @@ def teams_of(layers: Sequence[LayerSplits], owners: Sequence[int]) -> list[list[
 def powers_of_two(teams: Sequence[Sequence[LayerSplits]], cores: int | None) -> list[Team]:
     """Return the least power of two of equal parts that fit, for each team.
 
-    With `cores`, the team with the largest load on a core is cut into twice as many parts, again and again, until that would take
-    more cores than there are or is no relief (a part has one chunk of lanes).
+    With `cores`, the team with the largest load on a core is cut into twice as many parts, again and again; where that would take
+    more cores than are left, or leave parts less than a chunk of lanes, the next one is, until no cut is left to make.
     """
     found = [next(cut for cut in _doubled(team) if cut is not None) for team in teams]
-    used = sum(team[0].n_parts for team in found)
-    while cores is not None and used < cores:
-        slowest = max(range(len(found)), key=lambda index: _load(found[index]))
-        team = found[slowest]
-        again = _even(teams[slowest], 2 * len(team[0].channels), len(team[0].rows))
-        if again is None or _load(again) >= _load(team) or used + again[0].n_parts - team[0].n_parts > cores:
+    left = 0 if cores is None else cores - sum(team[0].n_parts for team in found)
+    while left > 0:
+        for index in sorted(range(len(found)), key=lambda index: -_load(found[index])):
+            again = _twice(teams[index], found[index])
+            if again is not None and again[0].n_parts - found[index][0].n_parts <= left:
+                left -= again[0].n_parts - found[index][0].n_parts
+                found[index] = again
+                break
+        else:
             break
-        used += again[0].n_parts - team[0].n_parts
-        found[slowest] = again
     return found
+
+
+def _twice(layers: Sequence[LayerSplits], team: Team) -> Team | None:
+    """Return a team cut into twice as many ranges of channels; None if it has one chunk of lanes each, or that is no relief."""
+    if 2 * len(team[0].channels) * layers[0].cost.chunk > layers[0].cost.channels * layers[0].layer.sums:
+        return None
+    again = _even(layers, 2 * len(team[0].channels), len(team[0].rows))
+    return None if again is None or _load(again) >= _load(team) else again
 
 
 def _load(team: Team) -> float:

@@ -61,7 +61,7 @@ def test_timing_of_the_seed_table_is_compute_alone():
     costs = {field.name for field in fields(Timing) if field.name.startswith("rv_")}
     assert {getattr(timing, name) for name in costs} == {0}
     assert (timing.group_size, timing.task_scope, timing.evgen_rate, timing.pipelined) == (1, "pixel", 8, False)
-    assert timing.header_flits == 2
+    assert timing.header_flits == 1
 
 
 def test_one_dense_input_event_takes_the_published_energy():
