@@ -125,7 +125,10 @@ def load_input(
         f"{found.name}: {what} as {kind}, {columns}x{rows} pixels, {layers[0].n_steps} steps, {values} input values"
     )
     if not values:
-        notes = (*notes, f"nothing of {found.name} reaches the network in these steps: look at crop, pool, steps and slice")
+        notes = (
+            *notes,
+            f"nothing of {found.name} reaches the network in these steps: look at crop, pool, steps and slice",
+        )
     return NetworkInput(layers, description, found, file_sha256(found), notes)
 
 
