@@ -314,15 +314,26 @@ def run_named(network: str, arguments: dict[str, Any], output: Path | None, prog
     return rerun(network, progress)
 
 
-def write_mapping(arguments: dict[str, Any], output: Path, progress: Progress) -> str:
-    """Map a network automatically, write the mapping file, and return what it holds in a sentence."""
+def write_mapping(
+    arguments: dict[str, Any], output: Path, progress: Progress, *, plot: Path | None = None, json: bool = False
+) -> str:
+    """Map a network automatically, write the mapping file, and return what it holds and is bound by: as text, or as JSON.
+
+    `plot` is a PNG file for load and memory of the cores.
+    """
+    from json import dumps
+
     from seneca_sim.mapping.file import mapping_bytes
+    from seneca_sim.mapping.relief import mapping_report
     from seneca_sim.report.files import check_writable, write_folder
+    from seneca_sim.report.mapping_plots import cores_png
 
     request = Request(**arguments)
     if output.exists() and not output.is_file():
         raise RequestError(f"mapping file {str(output)!r} is no regular file; choose another name with -o")
     check_writable(output.parent)
+    if plot is not None:
+        check_writable(plot.parent)
     sources = sources_of(request)
     chip, network = chip_of(request, sources), network_of(request, sources)
     trace = None
@@ -333,7 +344,12 @@ def write_mapping(arguments: dict[str, Any], output: Path, progress: Progress) -
     mapping = automatic(request, network, chip, trace)
     note = f"{network.name} on {chip.name}: {request.goal}, {mapping.n_cores} cores"
     write_folder(output.parent, {output.name: mapping_bytes(network, mapping, output, note)})
-    return f"{output}: {_mapping_sentence(network, chip, mapping)}"
+    report = mapping_report(network, chip, mapping, trace)
+    if plot is not None:
+        cores_png(report, plot)
+    if json:
+        return dumps(report.plain(), indent=2)
+    return f"{output}: {_mapping_sentence(network, chip, mapping)}\n{report.text()}"
 
 
 def check_mapping(path: Path, network: str | None, **arguments: Any) -> str:

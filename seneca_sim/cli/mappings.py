@@ -59,8 +59,10 @@ def map_(
     network_set: NetworkSet = None,
     weights: Weights = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Mapping file to write.")] = Path("mapping.yaml"),
+    plot: Annotated[Path | None, typer.Option("--plot", help="PNG file for load and memory of the cores.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print what the mapping is bound by as JSON.")] = False,
 ) -> None:
-    """Map a network automatically and write the mapping as a file that can be edited and checked."""
+    """Map a network automatically, write the mapping as a file that can be edited and checked, and say what it is bound by."""
     from seneca_sim.simulation import write_mapping
 
     choices = {"network": network, "chip": chip, "set": tuple(set_ or ()), "goal": goal, "cores": cores, "order": order}
@@ -68,7 +70,7 @@ def map_(
     built = network_options(state, size, width, network_set, reset_every=reset_every, weights=weights)
     load = {"events": events, "activity": activity}
     with live_progress() as progress:
-        text = write_mapping({**choices, **function, **built, **load}, output, progress)
+        text = write_mapping({**choices, **function, **built, **load}, output, progress, plot=plot, json=json)
     typer.echo(text)
 
 

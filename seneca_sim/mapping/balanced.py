@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from seneca_sim.activity.trace import Trace
 from seneca_sim.chip import Chip
 from seneca_sim.graph.network import Network
-from seneca_sim.mapping.balance import PRECISION, SHARED_PRECISION, Allocation, least_load, packed
+from seneca_sim.mapping.balance import SHARED_PRECISION, Allocation, least_load, packed
 from seneca_sim.mapping.cost import layer_cost, sent_values
 from seneca_sim.mapping.memory import layer_memory
 from seneca_sim.mapping.splits import UNLIMITED
@@ -25,7 +25,9 @@ from seneca_sim.mapping.strips import LayerStrips, bursts, cheapest
 
 __all__ = ["StripProblem", "balanced_strips", "strip_problem"]
 
-WAITING = (0.05, 0.2, 1.0)
+PRECISION = 1e-6
+"""Relative gap at which a bisection on loads ends."""
+WAITING = (0.05, 0.3, 1.0)
 """Shares of the largest load that a layer with bursts may wait for its consumers: each is tried."""
 SHARING_GAIN = 0.8
 """Layers share cores only where that lowers the largest load at least to this share: what shares a core waits for each other."""
@@ -55,27 +57,34 @@ class StripProblem:
 
     def latency(self, chosen: Sequence[tuple[int, int]]) -> float:
         """Return the objective: largest load with what nesting costs, plus the waits of bursts [cycles per step]."""
-        worst = waits = 0.0
+        worst = 0.0
         for (choice, count), layer, parent in zip(chosen, self.layers, self.parents, strict=True):
             above = 0 if parent is None else chosen[parent][1]
             worst = max(worst, float(layer.loads[choice, count] * layer.slowing[above, count]))
-            waits += float(layer.waits[choice, count])
-        return worst + waits
+        return worst + self.waits(chosen)
+
+    def waits(self, chosen: Sequence[tuple[int, int]]) -> float:
+        """Return what the bursts of all layers cost [cycles per step]."""
+        return sum(float(layer.waits[cell]) for cell, layer in zip(chosen, self.layers, strict=True))
 
 
 def strip_problem(
     network: Network, chip: Chip, trace: Trace | None, state_rows: Mapping[int, int], cuts: Cuts
 ) -> StripProblem:
-    """Return the ways to cut a network's layers; `cuts` are the channels before which producers are cut."""
+    """Return the ways to cut a network's layers; `cuts` are the channels before which producers are cut.
+
+    What is not known yet to be cut fills input FIFOs as if it were cut into chunks, which is the most that it can.
+    """
     numbers = [number for number, layer in enumerate(network.layers) if not layer.is_input]
     position = {number: index for index, number in enumerate(numbers)}
-    sent = [sent_values(network, number, trace) for number in range(len(network.layers))]
     limit = chip.core.data_memory_bits.value
-    layers, parents = [], []
+    layers, parents, sent = [], [], [sent_values(network, number, trace) for number in range(len(network.layers))]
     for number in numbers:
         layer = network.layers[number]
         cost = layer_cost(network, chip, number, trace, cuts, "columns")
         flow = bursts(network, chip, number, sent)
+        chunks = tuple(range(cost.chunk, layer.out_shape[0], cost.chunk))
+        sent[number] = sent_values(network, number, trace, cuts.get(number, chunks))
         memory = layer_memory(network, chip, number)
         layers.append(LayerStrips(number, layer, cost, memory, flow, state_rows[number], limit))
         producers = [position[edge.source] for edge in layer.edges if not edge.delay and edge.source in position]
@@ -89,7 +98,8 @@ def balanced_strips(problem: StripProblem, cores: int, limit: int) -> Allocation
     best = min(chosen, key=problem.latency, default=None)
     apart = None if best is None else problem.splits(best)
     most = UNLIMITED if best is None else SHARING_GAIN * problem.latency(best)
-    packings = [found for room in ROOM if (found := _shared(problem, cores, limit, most, room)) is not None]
+    tries = [(room, waiting) for room in ROOM for waiting in WAITING[:2]]
+    packings = [found for each in tries if (found := _shared(problem, cores, limit, most, *each)) is not None]
     return min(packings, key=lambda packing: packing[0])[1] if packings else apart
 
 
@@ -103,11 +113,13 @@ def _apart(problem: StripProblem, cores: int, waiting: float) -> list[tuple[int,
     return problem.within(least, waiting, cores)
 
 
-def _shared(problem: StripProblem, cores: int, limit: int, most: float, room: float) -> tuple[float, Allocation] | None:
-    """Return (largest load per core, cut and packing) as low as best fit finds it, below a load; None if there is none."""
+def _shared(
+    problem: StripProblem, cores: int, limit: int, most: float, room: float, waiting: float
+) -> tuple[float, Allocation] | None:
+    """Return (objective, cut and packing), the largest load of a core as low as best fit finds it, below a load; None for none."""
 
     def at(load: float) -> Allocation | None:
-        chosen = problem.within(load, WAITING[-1], float("inf"), room)
+        chosen = problem.within(load, waiting, float("inf"), room)
         if chosen is None:
             return None
         apart = problem.splits(chosen)
@@ -122,5 +134,5 @@ def _shared(problem: StripProblem, cores: int, limit: int, most: float, room: fl
         return None
     high = most if most < UNLIMITED else sum(split.n_parts * split.load for split in first.splits)
     least = least_load(lambda load: at(load) is not None, high, SHARED_PRECISION)
-    found = at(least)
-    return None if found is None else (least, found)
+    found, chosen = at(least), problem.within(least, waiting, float("inf"), room)
+    return None if found is None or chosen is None else (least + problem.waits(chosen), found)

@@ -215,7 +215,7 @@ def core_memory(network: Network, chip: Chip, mapping: Mapping) -> Memory:
     >>> memory.by_kind()["weights"], memory.replica_bits, memory.by_kind()["row_buffers"] == 2 * 3 * 6 * 8 * 16
     (4608, 2304, True)
     """
-    layers = {part.layer: layer_memory(network, chip, part.layer) for part in mapping.parts}
+    layers = {number: layer_memory(network, chip, number) for number in {part.layer: 0 for part in mapping.parts}}
     bits = np.zeros((len(mapping.parts), len(MEMORY_KINDS)), dtype=np.int64)
     for row, part in zip(bits, mapping.parts, strict=True):
         rows, columns = neuron_box(network.layers[part.layer], part)

@@ -32,6 +32,8 @@ Real = NDArray[np.floating[Any]]
 Index = NDArray[np.int64]
 COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64)
 """Numbers of strips that are looked at: cuts of a number are cuts of its multiples, so strips of different layers nest."""
+FILLED = 0.5
+"""Share of an input FIFO that is free when a row begins: the rest of the row before is still in it."""
 NONE = 1 << 40
 """More parts than there can be cores."""
 
@@ -133,17 +135,19 @@ class LayerStrips:
         start = self._spans[2]
         return np.stack([np.maximum.reduceat(self._bits_of(most), start) for most in self._widest])
 
-    def _bits_of(self, channels: int) -> Index:
-        """Return the memory of each strip with some channels."""
+    @cached_property
+    def _map_bits(self) -> Index:
+        """Memory of each strip that one channel takes besides weights."""
         first, last, _ = self._spans
         left, right = windows(self.layer, output_range(self.layer, "columns"), "columns")
-        neurons = right[last] + 1 - left[first]
-        outputs = (last + 1 - first) * self.layer.out_shape[1]
-        kinds = [
-            sum(self._memory.map_kinds(channels, (self.layer.shape[1], width), number, self._state_rows))
-            for width, number in zip(neurons.tolist(), outputs.tolist(), strict=True)
-        ]
-        return np.asarray(kinds, dtype=np.int64) + sum(self._memory.channel_kinds(channels))
+        sizes = zip((right[last] + 1 - left[first]).tolist(), (last + 1 - first).tolist(), strict=True)
+        rows, high = self.layer.out_shape[1], self.layer.shape[1]
+        kinds = (self._memory.map_kinds(1, (high, wide), out * rows, self._state_rows) for wide, out in sizes)
+        return np.asarray([sum(bits) for bits in kinds], dtype=np.int64)
+
+    def _bits_of(self, channels: int) -> Index:
+        """Return the memory of each strip with some channels."""
+        return channels * self._map_bits + sum(self._memory.channel_kinds(channels))
 
     def fits(self, room: float) -> NDArray[np.bool_]:
         """Return (choices, counts) whether parts take up to a share of a core's memory; all of it where none takes less."""
@@ -165,7 +169,7 @@ class LayerStrips:
         """
         own, above = np.asarray(self.counts)[None, :], np.asarray(COUNTS)[:, None]
         segment = np.max(self.flow.row_flits, initial=0.0) / own
-        held = np.minimum(1.0, self.flow.input_fifo / np.maximum(segment, 1.0))
+        held = np.minimum(1.0, FILLED * self.flow.input_fifo / np.maximum(segment, 1.0))
         nested = (own % above == 0) | (above % own == 0)
         return np.where(nested, np.maximum(1.0, own / above * (1.0 - held)), np.inf)
 
