@@ -151,7 +151,7 @@ BROKEN = {
         "my.yaml:2:20: noc.input_flits: a NoC FIFO of 1 flits cannot hold a packet of noc.max_flits = 9; use at least 9",
     ),
     "packet without room for a value": (
-        "extends: seneca-seed-table\nnoc: {max_flits: 2}\n",
+        "extends: seneca-seed-table\nnoc: {max_flits: 2, flit_bits: 32}\n",
         "my.yaml:2:18: noc.max_flits: a packet of 2 flits has no room for a value after 2 header flits; use at least 3",
     ),
     "half a mesh": (
