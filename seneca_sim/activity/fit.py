@@ -6,20 +6,33 @@ at the edges of the maps as in a run. They are those of a step in the steady sta
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from seneca_sim.activity.connection import Connection
-from seneca_sim.activity.rule import Group, Rule
+from seneca_sim.activity.rule import Group, Rule, load_rule
 from seneca_sim.activity.step_events import StepEvents
 from seneca_sim.activity.synthetic import FORMAT
 from seneca_sim.errors import ActivityError, RequestError
+from seneca_sim.graph import load_network
 from seneca_sim.graph.network import Layer, Network
+from seneca_sim.shipped import shipped_folder
+from seneca_sim.yaml_positions import did_you_mean
 
-__all__ = ["Fit", "FittedLayer", "activity_text", "dense_sops", "fit_densities"]
+__all__ = [
+    "Fit",
+    "FittedLayer",
+    "activity_text",
+    "dense_sops",
+    "fit_densities",
+    "fit_report",
+    "operations",
+    "write_activity",
+]
 
 _HIGHEST = 1e9
 """Largest value of the free number that is tried."""
@@ -189,17 +202,16 @@ def _sources(network: Network, layer: Layer) -> list[str]:
 
 def activity_text(fit: Fit) -> str:
     """Return an activity file with the densities of a fit, what they follow from, and how far they may be off."""
-    quoted: Callable[[str], str] = lambda text: "'" + text.replace("'", "''") + "'"  # noqa: E731
     width = max(len(layer.name) for layer in fit.layers)
     lines = [
         f"# Made by seneca-sim fit with {fit.rule.label}; densities are assumptions, only their sum of operations is published.",
         f"format: {FORMAT}",
         f"network: {fit.network}",
-        f"provenance: {quoted(fit.rule.provenance)}",
+        f"provenance: {_quoted(fit.rule.provenance)}",
         f"steps: {fit.rule.steps}",
         f"clusters: {fit.rule.clusters:g}",
         "fit:",
-        f"  rule: {quoted(fit.rule.label)}",
+        f"  rule: {_quoted(fit.rule.label)}",
         f"  published_sops: {fit.target:.0f}  # per step",
         f"  sops: {fit.sops:.0f}  # what the densities give, recurrent edges included",
         f"  number: {fit.number:.6g}  # the free one, solved",
@@ -208,11 +220,11 @@ def activity_text(fit: Fit) -> str:
     ]
     for layer in fit.layers:
         share = layer.sops / fit.sops
-        inputs = f", dense_inputs: [{', '.join(map(quoted, layer.dense_inputs))}]" if layer.dense_inputs else ""
+        inputs = f", dense_inputs: [{', '.join(map(_quoted, layer.dense_inputs))}]" if layer.dense_inputs else ""
         neuron, pixel = _rounded(layer)
         lines.append(
             f"  {layer.name + ':':{width + 1}} {{neuron_density: {neuron}, pixel_density: {pixel}, "
-            f"admitted: [{layer.lowest:.4g}, {layer.highest:.4g}]{inputs}, provenance: {quoted(layer.reason)}}}"
+            f"admitted: [{layer.lowest:.4g}, {layer.highest:.4g}]{inputs}, provenance: {_quoted(layer.reason)}}}"
             f"  # {share:.1%} of the operations"
         )
     return "\n".join(lines) + "\n"
@@ -224,6 +236,49 @@ def _rounded(layer: FittedLayer) -> tuple[str, str]:
     return neuron, f"{max(round(layer.pixel_density, 6), float(neuron)):.6g}"
 
 
+def _quoted(text: str) -> str:
+    """Return a text as a scalar of YAML."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def write_activity(fit: Fit, path: Path) -> None:
     """Write the activity file of a fit."""
     path.write_text(activity_text(fit), encoding="utf-8")
+
+
+def operations(text: str) -> float:
+    """Return a number of operations such as ``2.75G``, ``830M`` or ``1e9``.
+
+    >>> operations("2.75G"), operations("830 M"), operations("1e9")
+    (2750000000.0, 830000000.0, 1000000000.0)
+    """
+    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*([kMGT]?)\s*", text, re.ASCII)
+    if match is None:
+        raise RequestError(f"operations: expected a number such as 2.75G or 830M, not {text!r}")
+    return float(match[1]) * {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[match[2]]
+
+
+def fit_report(
+    network: str, sops: str, rule: str = "zeros", output: Path | None = None, *, tilt: float = 1.0, **options: Any
+) -> list[str]:
+    """Fit densities of a network to a total, write them if there is an output, and return what was found in lines of text.
+
+    `rule` is a file, or a rule that ships; `options` are those of `load_network`.
+    """
+    path = Path(rule)
+    if not path.exists():
+        shipped = {each.stem: each for each in (shipped_folder("models") / "activities" / "rules").glob("*.yaml")}
+        if rule not in shipped:
+            guess = did_you_mean(rule, shipped) or f"; the rules that ship are {', '.join(sorted(shipped))}"
+            raise RequestError(f"{rule!r} is neither a rule file nor a shipped rule{guess}")
+        path = shipped[rule]
+    if output is not None and output.is_dir():
+        raise RequestError(f"{output} is a folder; name the activity file to write")
+    fit = fit_densities(load_network(network, **options), load_rule(path), operations(sops), tilt=tilt)
+    if output is None:
+        return activity_text(fit).splitlines()
+    write_activity(fit, output)
+    return [
+        f"{output}: {fit.network} with {fit.sops / 1e9:.4g} G operations per step by {fit.rule.label}; free number "
+        f"{fit.number:.4g}, admitted {fit.lowest:.4g} to {fit.highest:.4g}",
+    ]

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from seneca_sim.cli import mappings, networks, questions, recordings, reproductions, runs
+from seneca_sim.cli import activities, mappings, networks, questions, recordings, reproductions, runs
 from seneca_sim.cli.interrupt import interruptible
 from seneca_sim.errors import SenecaError
 
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (runs, mappings, networks, questions, recordings, reproductions):
+for group in (runs, mappings, networks, activities, questions, recordings, reproductions):
     group.add_commands(app)
 
 
