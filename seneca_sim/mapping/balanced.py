@@ -6,13 +6,16 @@ each other because bursts of rows do not fit their event FIFOs. Constraints: dat
 Parts on cores of their own: for a largest load the fewest parts follow layer by layer (`strips.cheapest`), and they fall as
 the load rises, so the least load for which they are no more than the cores is found by bisection. That is exact for these
 costs where every layer's strips nest in one producer's; where they must nest in several producers', the last of them counts.
-Sharing cores is a packing problem: best fit, used where it beats parts of their own.
+Sharing cores is a packing problem: best fit, used where it beats parts of their own. Small and sparse maps, of which input FIFOs
+hold what a range of rows gets in a step, may be cut by rows as well: the cut with the lower objective is kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from seneca_sim.activity.trace import Trace
 from seneca_sim.chip import Chip
@@ -21,9 +24,9 @@ from seneca_sim.mapping.balance import SHARED_PRECISION, Allocation, least_load,
 from seneca_sim.mapping.cost import layer_cost, sent_values
 from seneca_sim.mapping.memory import layer_memory
 from seneca_sim.mapping.splits import UNLIMITED
-from seneca_sim.mapping.strips import LayerStrips, bursts, cheapest
+from seneca_sim.mapping.strips import FILLED, LayerStrips, bursts, cheapest
 
-__all__ = ["StripProblem", "balanced_strips", "strip_problem"]
+__all__ = ["StripProblem", "balanced_strips", "rows_latency", "strip_problem"]
 
 PRECISION = 1e-6
 """Relative gap at which a bisection on loads ends."""
@@ -92,15 +95,32 @@ def strip_problem(
     return StripProblem(tuple(layers), tuple(parents))
 
 
-def balanced_strips(problem: StripProblem, cores: int, limit: int) -> Allocation | None:
-    """Return the best cut within the cores that is found, parts on cores of their own or packed; None if none is."""
+def balanced_strips(problem: StripProblem, cores: int, limit: int) -> tuple[float, Allocation] | None:
+    """Return (objective, cut) of the best found within the cores, parts on cores of their own or packed; None if none is."""
     chosen = [cells for waiting in WAITING if (cells := _apart(problem, cores, waiting)) is not None]
     best = min(chosen, key=problem.latency, default=None)
-    apart = None if best is None else problem.splits(best)
+    apart = None if best is None else (problem.latency(best), problem.splits(best))
     most = UNLIMITED if best is None else SHARING_GAIN * problem.latency(best)
     tries = [(room, waiting) for room in ROOM for waiting in WAITING[:2]]
     packings = [found for each in tries if (found := _shared(problem, cores, limit, most, *each)) is not None]
-    return min(packings, key=lambda packing: packing[0])[1] if packings else apart
+    return min(packings, key=lambda packing: packing[0]) if packings else apart
+
+
+def rows_latency(problem: StripProblem, network: Network, allocation: Allocation) -> float:
+    """Return the objective of a cut by rows: its largest load, and what ranges wait whose share of a step no input FIFO holds."""
+    worst, load = 0.0, dict.fromkeys(allocation.cores, 0.0)
+    cores = iter(allocation.cores)
+    for layer, split, parent in zip(problem.layers, allocation.splits, problem.parents, strict=True):
+        for cycles in split.loads:
+            for _ in split.channels:
+                load[next(cores)] += cycles
+        above = 1 if parent is None else len(allocation.splits[parent].rows)
+        forward = (edge for edge in layer.layer.edges if not edge.delay)
+        rows = [network.layers[edge.source].out_shape[1] for edge in forward]
+        segment = float(np.max(layer.flow.row_flits * rows, initial=1.0)) / len(split.rows)
+        held = min(1.0, FILLED * layer.flow.input_fifo / max(segment, 1.0))
+        worst = max(worst, split.load * len(split.rows) / above * (1.0 - held))
+    return max(worst, *load.values())
 
 
 def _apart(problem: StripProblem, cores: int, waiting: float) -> list[tuple[int, int]] | None:

@@ -11,8 +11,8 @@ from seneca_sim.chip.prices import price_table
 from seneca_sim.chip.programs import integrate_program
 from seneca_sim.errors import MappingError
 from seneca_sim.graph.network import Network, Precision
-from seneca_sim.mapping.balance import Allocation, energy_per_step, packed
-from seneca_sim.mapping.balanced import StripProblem, balanced_strips, strip_problem
+from seneca_sim.mapping.balance import Allocation, balanced_apart, balanced_shared, energy_per_step, packed
+from seneca_sim.mapping.balanced import StripProblem, balanced_strips, rows_latency, strip_problem
 from seneca_sim.mapping.cost import layer_cost
 from seneca_sim.mapping.geometry import Span, output_range
 from seneca_sim.mapping.memory import layer_memory, weight_owners
@@ -30,6 +30,8 @@ repeated deliveries
 within `cores`, layers sharing cores where they fit; latency is not weighed."""
 REFINEMENTS = 2
 """Times that loads are computed anew for producers cut as found."""
+SMALL_MAP = 4096
+"""Positions of the largest map up to which cuts by rows are looked at."""
 Cuts = dict[int, tuple[int, ...]]
 """Per layer, the channels before which it is cut."""
 
@@ -143,11 +145,26 @@ def _balanced(task: Task) -> list[Draft]:
     found: Allocation | None = None
     for _ in range(REFINEMENTS):
         problem = strip_problem(task.network, task.chip, task.trace, task.state_rows, cuts)
-        again = balanced_strips(problem, _budget(task, problem), task.limit)
-        if again is None or (found is not None and again.splits == found.splits):
+        cores = _budget(task, problem)
+        again = balanced_strips(problem, cores, task.limit)
+        if again is None:
             break
-        found, cuts = again, _channel_cuts(again.splits)
+        by_rows = _by_rows(task, problem, cores, cuts)
+        better = again[1] if by_rows is None or by_rows[0] >= again[0] else by_rows[1]
+        if found is not None and better.splits == found.splits:
+            break
+        found, cuts = better, _channel_cuts(better.splits)
     return _fewest_cores(task) if found is None else _drafts(found, task.network)
+
+
+def _by_rows(task: Task, problem: StripProblem, cores: int, cuts: Cuts) -> tuple[float, Allocation] | None:
+    """Return (objective, best cut by rows) of small maps; None for large ones, of which no FIFO holds a range of rows."""
+    if max(layer.layer.shape[1] * layer.layer.shape[2] for layer in problem.layers) > SMALL_MAP:
+        return None
+    layers = _layer_splits(task, cuts)
+    found = (balanced_apart(layers, cores), balanced_shared(layers, cores, task.limit))
+    rated = [(rows_latency(problem, task.network, each), each) for each in found if each is not None]
+    return min(rated, key=lambda one: one[0], default=None)
 
 
 def _budget(task: Task, problem: StripProblem) -> int:

@@ -26,7 +26,7 @@ from seneca_sim.mapping.geometry import Span, output_range, windows
 from seneca_sim.mapping.memory import LayerMemory
 from seneca_sim.mapping.splits import Split, channel_choices
 
-__all__ = ["COUNTS", "Bursts", "LayerStrips", "bursts", "cheapest", "strip_ranges"]
+__all__ = ["COUNTS", "FILLED", "Bursts", "LayerStrips", "bursts", "cheapest", "strip_ranges"]
 
 Real = NDArray[np.floating[Any]]
 Index = NDArray[np.int64]
