@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from seneca_sim.reproduce.rows import Reproduction, Row
@@ -18,24 +19,40 @@ _WIDE_RANGE = 30.0
 """Panels whose values span more are logarithmic."""
 _ROW_INCHES = 0.21
 _PANEL_INCHES = 0.75
+_LONGEST_PANEL, _LONGEST_COLUMN = 60, 120
+"""Rows of a panel that is not split, and of a plot in one column."""
 
 
 def plot_table(table: Reproduction) -> Figure:
-    """Draw a table: a panel for each quantity and unit, its rows from top to bottom."""
+    """Draw a table: a panel for each quantity and unit, its rows from top to bottom; long ones one for each subject."""
     from matplotlib.figure import Figure
 
-    panels: dict[tuple[str, str], list[Row]] = {}
-    for row in table.rows:
-        if row.published is not None or row.ours is not None:
-            panels.setdefault((row.quantity, row.unit), []).append(row)
-    heights = [_PANEL_INCHES + _ROW_INCHES * len(rows) for rows in panels.values()]
-    figure = Figure(figsize=(9.0, sum(heights) + 0.6), layout="constrained")
-    grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)
-    for axes, ((quantity, unit), rows) in zip(grid[:, 0], panels.items(), strict=True):
+    panels = _panels(table)
+    columns = 2 if sum(map(len, panels.values())) > _LONGEST_COLUMN else 1
+    lines = [list(panels.items())[first : first + columns] for first in range(0, len(panels), columns)]
+    heights = [_PANEL_INCHES + _ROW_INCHES * max(len(rows) for _, rows in line) for line in lines]
+    figure = Figure(figsize=(9.0 * columns, sum(heights) + 0.6), layout="constrained")
+    grid = figure.subplots(len(lines), columns, squeeze=False, height_ratios=heights)
+    for axes, panel in zip(grid.flat, [panel for line in lines for panel in line], strict=False):
+        (_, quantity, unit), rows = panel
         _draw(axes, rows, f"{quantity.replace('_', ' ')}{f' ({unit})' if unit else ''}")
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
     grid[0, 0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, fontsize="small")
     figure.suptitle(table.name, x=0.02, ha="left", fontsize="medium", fontweight="bold")
     return figure
+
+
+def _panels(table: Reproduction) -> dict[tuple[str, str, str], list[Row]]:
+    """Return the rows with a value by subject (of long panels: what a row's name begins with), quantity and unit."""
+    shown = [row for row in table.rows if row.published is not None or row.ours is not None]
+    many = Counter((row.quantity, row.unit) for row in shown)
+    panels: dict[tuple[str, str, str], list[Row]] = {}
+    for row in shown:
+        long = many[row.quantity, row.unit] > _LONGEST_PANEL
+        subject = row.row.partition(", ")[0] if long else ""
+        panels.setdefault((subject, row.quantity, row.unit), []).append(row)
+    return panels
 
 
 def _draw(axes: Axes, rows: list[Row], label: str) -> None:
