@@ -45,8 +45,8 @@ def reproduce(published: PublishedTable, progress: Progress | None = None) -> Re
     wide = row_buffer_bits(pooled_convolution(120, 160), chip, "depth-first") / 1e6
     notes += [
         f"120x160x32 as it stands holds rows of the long side, {wide:.3f} Mb; transposed, rows of the short one",
-        "counted are the fewest rows that cannot deadlock (a window of one row); chip seneca provisions more, so that rows arrive while "
-        "one fires",
+        "counted are the fewest rows that cannot deadlock (a window of one row); chip seneca provisions more, for rows to arrive "
+        "while one fires",
     ]
     return Reproduction(published.name, published.title, tuple(rows), tuple(notes))
 
