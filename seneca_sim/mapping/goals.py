@@ -23,7 +23,7 @@ from seneca_sim.mapping.splits import UNLIMITED, LayerSplits, Split, even_ranges
 __all__ = ["GOALS", "STRATEGIES", "Draft", "Task", "items"]
 
 GOALS = ("fewest-cores", "balanced", "power-of-two", "energy")
-"""fewest-cores: as few as the memories allow. balanced: least load of the busiest core within `cores`. power-of-two: each
+"""fewest-cores: as few as the memories allow. balanced: lowest latency within `cores` (`balanced.py`). power-of-two: each
 layer's channels in equal parts, the least power of two that fits; where `cores` are stated, the layer with the largest load gets
 twice as many, again and again, while they last; layers with the same weights share cores. energy: fewest padded chunks and
 repeated deliveries
