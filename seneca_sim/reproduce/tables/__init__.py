@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from typing import cast
 
 from seneca_sim.errors import RequestError
@@ -17,7 +16,7 @@ __all__ = ["TABLES", "Progress", "reproduce"]
 Progress = Callable[[str, int, int], None]
 """Called with what is being computed, steps done and steps in all."""
 
-_MODULES = {
+TABLES = {
     "pj-per-sop": "pj_per_sop",
     "kws-builds": "kws_builds",
     "firenet": "firenet",
@@ -28,7 +27,6 @@ _MODULES = {
     "ems-yolo": "ems_yolo",
     "depth-first-memory": "depth_first_memory",
 }
-TABLES = {name: module for name, module in _MODULES.items() if (Path(__file__).parent / f"{module}.py").is_file()}
 """Names, and the module of each."""
 
 
