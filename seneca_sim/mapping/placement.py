@@ -1,8 +1,9 @@
 """Where cores sit on the mesh: along a serpentine in layer order, then improved by simulated annealing.
 
 What is minimised is the sum of flits x hops over all (sender, receiver) pairs, estimated per time step. A multicast tree crosses
-shared links once, so the true link count is lower; pairs are a stand-in that can be updated in one pass over the cores. On six cores, where all placements can be tried, annealing finds
-the best in more than half of the cases and is at most 5 % above it (`tests/mapping/test_placement.py`); larger meshes are not checked.
+shared links once, so the true link count is lower; pairs are a stand-in that can be updated in one pass over the cores. On
+six cores, where all placements can be tried, annealing finds the best in more than half of the cases and is at most 5 % above it
+(`tests/mapping/test_placement.py`); larger meshes are not checked.
 """
 
 from __future__ import annotations
