@@ -77,7 +77,7 @@ def costs_of(network: Network, chip: Chip) -> Costs:
     >>> layers = Layer("in", None, (2, 8, 8)), Layer("relu", Relu(), (4, 6, 6), (edge,))
     >>> costs = costs_of(Network("example", layers), load_chip("seneca"))
     >>> costs.layers[1].neurons_per_chunk, costs.layers[1].evaluate, costs.layers[1].value_bits, costs.edges
-    (8, 'touched', 16, (EdgeCosts(neurons_per_chunk=8, chunk_cycles=42),))
+    (8, 'touched', 16, (EdgeCosts(neurons_per_chunk=8, chunk_cycles=28),))
     """
     programs = network_programs(network, chip)
     layers = (_layer_costs(network, layer, own.fire, chip) for layer, own in zip(network.layers, programs, strict=True))

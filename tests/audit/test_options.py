@@ -137,7 +137,16 @@ def test_an_option_changes_what_it_is_for_from_both_sides(seneca_sim, leaky, pub
     assert outcome.out == json_text(after)
 
 
-@pytest.mark.parametrize("goal", ["fewest-cores", "balanced", "power-of-two", "energy"])
+def test_powers_of_two_take_the_fewest_cores_or_spend_what_is_stated():
+    alone = ss.simulate(**{**BASE, "cores": None, "goal": "power-of-two"})
+    spent = ss.simulate(**{**BASE, "cores": 12, "goal": "power-of-two"})
+    assert alone.layers["cores"].tolist() == [0, 1, 1, 1, 1]  # each layer fits one core
+    assert all(cores in (0, 1, 2, 4, 8) for cores in spent.layers["cores"])
+    assert 4 < spent.summary["cores"] <= 12
+    assert spent.summary["sops"] == alone.summary["sops"]
+
+
+@pytest.mark.parametrize("goal", ["fewest-cores", "balanced", "energy"])
 def test_every_goal_reaches_its_end(goal):
     by_goal = {each: ss.simulate(**{**BASE, "cores": 12, "goal": each}).summary for each in {goal, "balanced"}}
     mine, balanced = by_goal[goal], by_goal["balanced"]
@@ -145,7 +154,6 @@ def test_every_goal_reaches_its_end(goal):
     assert {
         "fewest-cores": mine["cores"] == 1,
         "balanced": mine["cores"] == 12,
-        "power-of-two": mine["cores"] == 4,  # each layer fits one core
         "energy": mine["energy_uj"] <= balanced["energy_uj"],
     }[goal]
 

@@ -244,5 +244,5 @@ def test_depth_first_order_is_sooner_and_smaller_than_conventional_order():
         < last["memory_by_kind_bits"]["row_buffers"]
         == 3 * 8 * 24 * 24 * 16
     )
-    assert first["latency_us"] < 0.6 * last["latency_us"]
+    assert first["latency_us"] < last["latency_us"] * 2 / 3  # more than one of three equal layers is saved
     assert first["first_output_us"] < 0.3 * last["first_output_us"]

@@ -88,6 +88,8 @@ _NOTES = (
     "cores: layers are cut into powers of two of equal ranges of channels, within 256 cores (SEED) or as few as fit (RED); layers "
     "with the same weights (the head) share cores",
     "latency is that of the second of two steps; in the first only recurrent layers send",
+    "the depths of FIFOs and the width of flits of the preset, the rule that spends a budget by doubling, and heads that share "
+    "cores were settled with these latencies in view: they hold for all rows alike, but the rows are no blind test of them",
     "full chip: chip seneca with RISC-V, network and static power, same mapping, engine estimate",
 )
 
@@ -158,13 +160,24 @@ def _row(published: PublishedRow, case: Case) -> tuple[list[Row], list[str]]:
         f"{case.row}: {_bottleneck_text(prepared.network, mapping, run, chip)}; estimate {_latency_ms(guess):.1f} ms "
         f"({_latency_ms(guess) / latency - 1:+.0%}); idle lanes add {idle:.1f} mJ",
     ]
-    best = automatic_mapping(prepared.network, chip, goal="balanced", cores=expected, trace=prepared.full)
-    if best != mapping:
-        ours = _run(prepared, chip, best, "fast")
-        rows += _own(
-            published, f"{case.row} (best mapping)", ours, f"goal balanced within {expected} cores", best.n_cores
-        )
+    goal, best, ours = _best(prepared, chip, expected)
+    rows += _own(published, f"{case.row} (best mapping)", ours, f"goal {goal} within {expected} cores", best.n_cores)
     return rows, notes
+
+
+def _best(prepared: _Prepared, chip: Chip, cores: int) -> tuple[str, Mapping, Result]:
+    """Return the goal, mapping and run of the lowest latency on at most so many cores."""
+    from seneca_sim.errors import MappingError
+    from seneca_sim.mapping.automatic import automatic_mapping
+
+    found = []
+    for goal in ("balanced", "power-of-two"):
+        try:
+            mapping = automatic_mapping(prepared.network, chip, goal=goal, cores=cores, trace=prepared.full)
+        except MappingError:
+            continue  # the rule needs more cores than were published
+        found.append((goal, mapping, _run(prepared, chip, mapping, "fast")))
+    return min(found, key=lambda each: _latency_ms(each[2]))
 
 
 def _own(published: PublishedRow, name: str, run: Result, source: str, cores: int | None = None) -> Iterator[Row]:
