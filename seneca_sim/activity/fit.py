@@ -21,6 +21,7 @@ from seneca_sim.errors import ActivityError, RequestError
 from seneca_sim.graph import load_network
 from seneca_sim.graph.network import Layer, Network
 from seneca_sim.shipped import shipped_folder
+from seneca_sim.whole_file import write_whole
 from seneca_sim.yaml_positions import did_you_mean
 
 __all__ = [
@@ -243,7 +244,7 @@ def _quoted(text: str) -> str:
 
 def write_activity(fit: Fit, path: Path) -> None:
     """Write the activity file of a fit."""
-    path.write_text(activity_text(fit), encoding="utf-8")
+    write_whole(path, activity_text(fit).encode())
 
 
 def operations(text: str) -> float:
