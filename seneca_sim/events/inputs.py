@@ -63,12 +63,17 @@ def opened(path: str | Path) -> Recording | FrameRecording:
     """
     if is_synthetic(path):
         return synthetic_recording(str(path))
+    return open_recording(_existing(path))
+
+
+def _existing(path: str | Path) -> Path:
+    """Return the file of a recording: a path, or a shipped one by its name."""
     found = find_recording(path)
     if not found.is_file():
         raise FileFormatError(
             f"{path}: there is no such recording; give the path of an events file or the name of a shipped one"
         )
-    return open_recording(found)
+    return found
 
 
 def load_input(
@@ -111,7 +116,7 @@ def load_input(
     notes: tuple[str, ...] = ()
     layers: tuple[LayerTrace, ...]
     if len(inputs) > 1:
-        found = find_recording(path)
+        found = _existing(path)
         layers, what = _named_frames(network, inputs, found, steps), "frames"
     else:
         recording = opened(path)
@@ -194,10 +199,6 @@ def _first_outside(recording: Recording, contract: InputContract, asked: View, m
 def _named_frames(network: Network, inputs: list[Layer], path: Path, steps: int | None) -> tuple[LayerTrace, ...]:
     """Return each input layer's frames as steps, from the arrays with the layers' names."""
     source = path.name
-    if not path.is_file():
-        raise FileFormatError(
-            f"{path}: there is no such recording; give the path of an events file or the name of a shipped one"
-        )
     names = ", ".join(layer.name for layer in inputs)
     arrays = read_arrays(path) if path.suffix.lower() == ".npz" else {"t": np.zeros(0)}
     if "t" in arrays:

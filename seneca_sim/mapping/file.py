@@ -21,6 +21,7 @@ from seneca_sim.mapping.geometry import Span
 from seneca_sim.mapping.placement import host_rows, mesh_size, place_cores, serpentine, traffic
 from seneca_sim.mapping.provision import provision_rows
 from seneca_sim.mapping.types import Mapping, Part
+from seneca_sim.whole_file import write_whole
 from seneca_sim.yaml_positions import KeyPath, YamlFile, did_you_mean, read_yaml, shown
 
 __all__ = ["FORMAT", "load_mapping", "mapping_bytes", "mapping_text", "network_of_mapping", "save_mapping"]
@@ -55,7 +56,7 @@ def mapping_text(network: Network, mapping: Mapping, note: str = "") -> str:
 
 def save_mapping(network: Network, mapping: Mapping, path: Path, note: str = "") -> None:
     """Write a mapping: as CSV if the file's name says so (parts only, no places), else as YAML."""
-    path.write_bytes(mapping_bytes(network, mapping, path, note))
+    write_whole(path, mapping_bytes(network, mapping, path, note))
 
 
 def mapping_bytes(network: Network, mapping: Mapping, path: Path, note: str = "") -> bytes:
