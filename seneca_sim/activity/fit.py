@@ -7,7 +7,9 @@ at the edges of the maps as in a run. They are those of a step in the steady sta
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import numpy as np
 from seneca_sim.activity.connection import Connection
 from seneca_sim.activity.rule import Group, Rule, load_rule
 from seneca_sim.activity.step_events import StepEvents
-from seneca_sim.activity.synthetic import FORMAT
+from seneca_sim.activity.synthetic import FORMAT, Densities, LayerDensities
 from seneca_sim.errors import ActivityError, RequestError
 from seneca_sim.graph import load_network
 from seneca_sim.graph.network import Layer, Network
@@ -32,6 +34,7 @@ __all__ = [
     "fit_densities",
     "fit_report",
     "operations",
+    "ruled_densities",
     "write_activity",
 ]
 
@@ -73,7 +76,8 @@ class Fit:
     """The free number."""
     lowest: float
     highest: float
-    """The free number where everything assumed beside it (densities, bounds) is as high, and as low, as the rule allows."""
+    """The free number where everything assumed beside it (densities, bounds) is as high, and as low, as the rule allows; 0 and
+    infinite where that alone is more than the total, or too little for any number."""
     tilt: float
     layers: tuple[FittedLayer, ...]
 
@@ -128,7 +132,7 @@ def fit_densities(network: Network, rule: Rule, target: float, *, tilt: float = 
     densities = _at(groups, tilts, number)
     sops = [density * weight for density, weight in zip(densities, weights, strict=True)]
     dense = {layer.name for layer, density in zip(network.layers, densities, strict=True) if density == 1.0}
-    bounds = _admitted(groups, weights, target)
+    bounds = _admitted(groups, densities, weights, target)
     layers = tuple(
         FittedLayer(
             layer.name,
@@ -142,9 +146,19 @@ def fit_densities(network: Network, rule: Rule, target: float, *, tilt: float = 
         )
         for k, layer in enumerate(network.layers)
     )
-    ends = [_solved([bound(group) for group in groups], tilts, weights, target) for bound in (_at_most, _at_least)]
-    lowest, highest = (number if end is None else end for end in ends)
-    return Fit(network.name, rule, target, sum(sops), number, lowest, highest, tilt, layers)
+    lowest = _solved([_at_most(group) for group in groups], tilts, weights, target)
+    highest = _solved([_at_least(group) for group in groups], tilts, weights, target)
+    ends = (0.0 if lowest is None else lowest, inf if highest is None else highest)
+    return Fit(network.name, rule, target, sum(sops), number, *ends, tilt, layers)
+
+
+def ruled_densities(network: Network, rule: Rule, densities: Sequence[float]) -> Densities:
+    """Return stated densities of all layers with pixel densities and reasons of a rule, ready to draw activity from."""
+    layers = []
+    for layer, density in zip(network.layers, densities, strict=True):
+        pixels = rule.pixel_density(layer, density)
+        layers.append(LayerDensities((density, density), (pixels, pixels), rule.group_of(layer).reason))
+    return Densities(rule.label, rule.provenance, rule.steps, rule.clusters, tuple(layers))
 
 
 def _at(groups: list[Group], tilts: list[float], number: float) -> list[float]:
@@ -181,18 +195,20 @@ def _at_least(group: Group) -> Group:
     return replace(group, density=group.low) if bounded else group
 
 
-def _admitted(groups: list[Group], weights: tuple[int, ...], target: float) -> list[tuple[float, float]]:
+def _admitted(
+    groups: list[Group], densities: list[float], weights: tuple[int, ...], target: float
+) -> list[tuple[float, float]]:
     """Return for each layer the densities at which the others can still meet the total within their bounds."""
-    least = sum(group.low * weight for group, weight in zip(groups, weights, strict=True))
-    most = sum(group.high * weight for group, weight in zip(groups, weights, strict=True))
+    bounds = [group.admitted(density) for group, density in zip(groups, densities, strict=True)]
+    least = sum(low * weight for (low, _), weight in zip(bounds, weights, strict=True))
+    most = sum(high * weight for (_, high), weight in zip(bounds, weights, strict=True))
     found = []
-    for group, weight in zip(groups, weights, strict=True):
-        if not weight:
-            found.append((group.low, group.high))
-            continue
-        lowest = (target - (most - group.high * weight)) / weight
-        highest = (target - (least - group.low * weight)) / weight
-        found.append((max(group.low, lowest), min(group.high, highest)))
+    for (low, high), weight in zip(bounds, weights, strict=True):
+        if weight:
+            lowest = (target - (most - high * weight)) / weight
+            highest = (target - (least - low * weight)) / weight
+            low, high = max(low, lowest), min(high, highest)
+        found.append((low, high))
     return found
 
 
@@ -216,7 +232,7 @@ def activity_text(fit: Fit) -> str:
         f"  published_sops: {fit.target:.0f}  # per step",
         f"  sops: {fit.sops:.0f}  # what the densities give, recurrent edges included",
         f"  number: {fit.number:.6g}  # the free one, solved",
-        f"  admitted: [{fit.lowest:.6g}, {fit.highest:.6g}]  # where all that is assumed beside it is highest, lowest",
+        f"  admitted: [{fit.lowest:.6g}, {'.inf' if fit.highest == inf else f'{fit.highest:.6g}'}]  # where all that is assumed beside it is highest, lowest",
         "layers:",
     ]
     for layer in fit.layers:
@@ -281,5 +297,5 @@ def fit_report(
     write_activity(fit, output)
     return [
         f"{output}: {fit.network} with {fit.sops / 1e9:.4g} G operations per step by {fit.rule.label}; free number "
-        f"{fit.number:.4g}, admitted {fit.lowest:.4g} to {fit.highest:.4g}",
+        f"{fit.number:.4g}, admitted {fit.lowest:.4g} {f'to {fit.highest:.4g}' if fit.highest < inf else 'and more'}",
     ]

@@ -12,6 +12,7 @@ A rule file is YAML::
         shape: 2          # density = shape x the free number
         low: 0.01         # but at least this (default 0)
         high: 0.08        # and at most this (default 1)
+        spread: 2         # a layer may be so many times denser or sparser than the shape says (default: anything in the bounds)
         reason: why
       - of: input         # or what a layer sends: input, sparse, gated, dense
         density: 0.1      # known or assumed; low and high say how far it may be off (default: not at all)
@@ -29,6 +30,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from math import inf
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -46,7 +48,7 @@ __all__ = ["RULE_FORMAT", "Group", "Rule", "Sends", "load_rule", "what_layer_sen
 RULE_FORMAT = "seneca_sim/activity-rule/1"
 Sends = Literal["input", "sparse", "gated", "dense"]
 _TOP_KEYS = ("format", "provenance", "steps", "clusters", "independent", "groups")
-_GROUP_KEYS = ("layers", "of", "density", "shape", "low", "high", "reason")
+_GROUP_KEYS = ("layers", "of", "density", "shape", "low", "high", "spread", "reason")
 _REASON = "gives the reason"
 
 
@@ -62,6 +64,8 @@ class Group:
     shape: float
     low: float
     high: float
+    spread: float
+    """Factor by which a layer may be denser or sparser than `shape` x the free number; infinite where nothing is said."""
     reason: str
 
     def holds(self, layer: Layer) -> bool:
@@ -73,6 +77,16 @@ class Group:
     def at(self, number: float, tilt: float = 1.0) -> float:
         """Return the density for a value of the free number."""
         return self.density if self.density is not None else min(max(number * self.shape * tilt, self.low), self.high)
+
+    def admitted(self, density: float) -> tuple[float, float]:
+        """Return the least and the largest density that a layer may have where the rule gives it a density.
+
+        >>> Group((), "sparse", None, 1.0, 0.0, 0.15, 2.0, "rectified").admitted(0.1)
+        (0.05, 0.15)
+        """
+        if self.density is not None:
+            return self.low, self.high
+        return max(self.low, density / self.spread), min(self.high, density * self.spread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +197,7 @@ class _Reader(KeyReader):
         if not low <= (low if density is None else density) <= high:
             self.refuse(path, f"low {low:g}, density and high {high:g} must ascend")
         shape = self.number(data, (*path, "shape"), 1.0, 0.0, 1e6)
-        return Group(tuple(names), of, density, shape, low, high, self.text(data, (*path, "reason"), None, _REASON))  # type: ignore[arg-type]
+        spread = self.number(data, (*path, "spread"), 1e6, 1.0, 1e6) if "spread" in data else inf
+        return Group(
+            tuple(names), of, density, shape, low, high, spread, self.text(data, (*path, "reason"), None, _REASON)
+        )  # type: ignore[arg-type]

@@ -64,6 +64,28 @@ def test_what_is_assumed_beside_it_bounds_the_free_number(tmp_path):
     assert fit.highest == pytest.approx((40_000 - 0.05 * 99_840) / weights)
 
 
+def test_a_number_without_a_bound_goes_from_nothing_to_any(tmp_path):
+    free = PLAIN.replace("low: 0.05, high: 0.2", "low: 0, high: 0.5")
+    assert (
+        fit_densities(load_network("kws-mlp"), written(tmp_path, free), 40_000).lowest == 0.0
+    )  # 0.5 x 99,840 > 40,000
+    fit = fit_densities(load_network("kws-mlp"), written(tmp_path, free), 45_000)
+    assert fit.highest == np.inf  # 0.5 x 65,536 + 7,424 < 45,000
+    assert "admitted: [0, .inf]" in activity_text(fit)
+
+
+def test_a_spread_bounds_how_far_a_layer_may_lie_off_its_shape(tmp_path):
+    network = load_network("kws-mlp")
+    wide = fit_densities(network, written(tmp_path, PLAIN), 40_000)
+    narrow = fit_densities(network, written(tmp_path, PLAIN.replace("shape: 2,", "shape: 2, spread: 1.5,")), 40_000)
+    assert narrow.number == wide.number
+    assert (wide.layers[1].lowest, narrow.layers[1].lowest) == pytest.approx(
+        ((40_000 - 0.2 * 99_840 - 7_424) / 65_536, 2 * wide.number / 1.5)
+    )
+    assert narrow.layers[1].highest == 0.5
+    assert narrow.layers[2].lowest < narrow.number < narrow.layers[2].highest
+
+
 def test_densities_end_at_the_bounds_of_their_group(rule):
     fit = fit_densities(load_network("kws-mlp"), rule, 48_000)
     assert fit.layers[1].neuron_density == 0.5
