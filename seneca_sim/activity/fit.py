@@ -220,6 +220,7 @@ def _sources(network: Network, layer: Layer) -> list[str]:
 def activity_text(fit: Fit) -> str:
     """Return an activity file with the densities of a fit, what they follow from, and how far they may be off."""
     width = max(len(layer.name) for layer in fit.layers)
+    highest = ".inf" if fit.highest == inf else f"{fit.highest:.6g}"
     lines = [
         f"# Made by seneca-sim fit with {fit.rule.label}; densities are assumptions, only their sum of operations is published.",
         f"format: {FORMAT}",
@@ -232,7 +233,7 @@ def activity_text(fit: Fit) -> str:
         f"  published_sops: {fit.target:.0f}  # per step",
         f"  sops: {fit.sops:.0f}  # what the densities give, recurrent edges included",
         f"  number: {fit.number:.6g}  # the free one, solved",
-        f"  admitted: [{fit.lowest:.6g}, {'.inf' if fit.highest == inf else f'{fit.highest:.6g}'}]  # where all that is assumed beside it is highest, lowest",
+        f"  admitted: [{fit.lowest:.6g}, {highest}]  # where all that is assumed beside it is highest, lowest",
         "layers:",
     ]
     for layer in fit.layers:

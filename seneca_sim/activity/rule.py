@@ -198,6 +198,5 @@ class _Reader(KeyReader):
             self.refuse(path, f"low {low:g}, density and high {high:g} must ascend")
         shape = self.number(data, (*path, "shape"), 1.0, 0.0, 1e6)
         spread = self.number(data, (*path, "spread"), 1e6, 1.0, 1e6) if "spread" in data else inf
-        return Group(
-            tuple(names), of, density, shape, low, high, spread, self.text(data, (*path, "reason"), None, _REASON)
-        )  # type: ignore[arg-type]
+        reason = self.text(data, (*path, "reason"), None, _REASON)
+        return Group(tuple(names), of, density, shape, low, high, spread, reason)  # type: ignore[arg-type]
