@@ -12,6 +12,7 @@ from seneca_sim.graph.neuron_checks import check_cell_reset
 from seneca_sim.graph.nodes import (
     Block,
     ContextAware,
+    ConvCell,
     ConvGru,
     ConvLstm,
     ConvMgu,
@@ -64,17 +65,17 @@ def check_detection(where: str, node: DetectionOutput) -> None:
         )
 
 
-def _check_gated(where: str, node: ConvGru | ConvMgu | ConvLstm, sums: int, biases: int) -> None:
+def _check_gated(where: str, node: ConvCell, sums: int, biases: int) -> None:
     """Check a cell whose convolutions feed `sums` sums each, and which has a bias in each of `biases` sums."""
     channels = _check_cell(where, node, sums)
     _check_shape(where, "bias", node.bias, (biases * channels,))
 
 
-def _check_cell(where: str, node: ConvGru | ConvMgu | ConvLstm | ConvMinimalRnn, sums: int) -> int:
+def _check_cell(where: str, node: ConvCell, sums: int) -> int:
     """Check the weights of a recurrent block; return its channels."""
     checked_pair(where, "stride", node.stride, 1)
     checked_pair(where, "padding", node.padding, 0)
-    if not isinstance(node, ConvLstm):
+    if isinstance(node, ConvGru | ConvMgu | ConvMinimalRnn):
         check_cell_reset(where, node)
     for name, weight in (("weight_x", node.weight_x), ("weight_y", node.weight_y)):
         if weight.ndim != 4 or not weight.size:

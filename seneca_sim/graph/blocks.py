@@ -30,6 +30,7 @@ from seneca_sim.graph.nodes import (
     Block,
     ContextAware,
     Conv2d,
+    ConvCell,
     ConvGru,
     ConvLstm,
     ConvMgu,
@@ -110,7 +111,7 @@ def _same_size(weight: Array, bias: Array | None) -> Conv2d:
 
 
 def _gated(
-    name: str, node: ConvGru | ConvMgu | ConvLstm, neuron: Neuron, sums: int, before: Sequence[Link]
+    name: str, node: ConvCell, neuron: Neuron, sums: int, before: Sequence[Link]
 ) -> tuple[Mapping[str, Node], list[Link]]:
     """Return ``.x``, the convolution of what comes in, ``.y``, that of the step before, and the cell.
 

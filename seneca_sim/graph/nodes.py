@@ -9,7 +9,7 @@ number or one per output channel. A `mask` (shape of the weight) is False where 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -51,6 +51,7 @@ __all__ = [
     "Concat",
     "ContextAware",
     "Conv2d",
+    "ConvCell",
     "ConvGru",
     "ConvLstm",
     "ConvMgu",
@@ -246,79 +247,66 @@ class ContextAware:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ConvGru:
-    """zx, u, r = weight_x * x + bias; u, r, zy += weight_y * y(t - 1); then as `neurons.GruCell`. * is a convolution."""
+class ConvCell:
+    """What recurrent blocks share: `weight_x` is convolved with x, `weight_y` with y(t - 1), and both go into sums side by side.
 
-    weight_x: Array
-    """(3 channels, in, kernel rows, columns): zx, u, r"""
-    weight_y: Array
-    """(3 channels, channels, kernel rows, columns): u, r, zy; stride 1, padding keeps the size"""
-    bias: Array | None = None
-    """(4 channels,): zx, u, r, zy"""
-    stride: Pair = 1
-    padding: Pair = 1
-    threshold: Parameter | None = None
-    reset: CellReset = "none"
-    gate: Function = "sigmoid"
-    activation: Function = "tanh"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ConvMgu:
-    """zx, f = weight_x * x + bias; f, zy += weight_y * y(t - 1); then as `neurons.MguCell`."""
-
-    weight_x: Array
-    """(2 channels, in, kernel rows, columns): zx, f"""
-    weight_y: Array
-    """(2 channels, channels, kernel rows, columns): f, zy"""
-    bias: Array | None = None
-    """(3 channels,): zx, f, zy"""
-    stride: Pair = 1
-    padding: Pair = 1
-    threshold: Parameter | None = None
-    reset: CellReset = "none"
-    gate: Function = "sigmoid"
-    activation: Function = "tanh"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ConvMinimalRnn:
-    """z = phi(weight_x * x + bias_x) where |z| > candidate_threshold, else 0; u = weight_z * z + weight_y * y(t - 1) + bias;
-    then as `neurons.MinimalCell`.
+    Each block says which sums its arrays hold, sum after sum. The convolution of y(t - 1) has stride 1 and keeps the size.
     """
 
     weight_x: Array
-    """(channels, in, kernel rows, columns)"""
-    weight_z: Array
-    """(channels, channels, kernel rows, columns); stride 1, padding keeps the size"""
+    """(sums of x * channels, in, kernel rows, kernel columns)"""
     weight_y: Array
-    """(channels, channels, kernel rows, columns)"""
-    bias_x: Array | None = None
+    """(sums of y * channels, channels, kernel rows, kernel columns)"""
     bias: Array | None = None
+    """(sums with a bias * channels,)"""
     stride: Pair = 1
     padding: Pair = 1
-    candidate_threshold: Parameter = 0.0
     threshold: Parameter | None = None
-    reset: CellReset = "none"
     gate: Function = "sigmoid"
     activation: Function = "tanh"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ConvLstm:
-    """i, f, o, g = weight_x * x + weight_y * y(t - 1) + bias; then as `neurons.LstmCell`."""
+class ConvGru(ConvCell):
+    """zx, u, r = weight_x * x + bias; u, r, zy += weight_y * y(t - 1); then as `neurons.GruCell`. * is a convolution.
 
-    weight_x: Array
-    """(4 channels, in, kernel rows, columns): i, f, o, g"""
-    weight_y: Array
-    """(4 channels, channels, kernel rows, columns)"""
-    bias: Array | None = None
-    """(4 channels,)"""
-    stride: Pair = 1
-    padding: Pair = 1
-    threshold: Parameter | None = None
-    gate: Function = "sigmoid"
-    activation: Function = "tanh"
+    Sums of weight_x: zx, u, r; of weight_y: u, r, zy; of bias: zx, u, r, zy.
+    """
+
+    reset: CellReset = "none"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConvMgu(ConvCell):
+    """zx, f = weight_x * x + bias; f, zy += weight_y * y(t - 1); then as `neurons.MguCell`.
+
+    Sums of weight_x: zx, f; of weight_y: f, zy; of bias: zx, f, zy.
+    """
+
+    reset: CellReset = "none"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConvMinimalRnn(ConvCell):
+    """z = phi(weight_x * x + bias_x) where |z| > candidate_threshold, else 0; u = weight_z * z + weight_y * y(t - 1) + bias;
+    then as `neurons.MinimalCell`.
+
+    The sum of weight_x and bias_x is z; of weight_z, weight_y and bias: u.
+    """
+
+    weight_z: Array = field(kw_only=True)
+    """(channels, channels, kernel rows, kernel columns); stride 1, padding keeps the size"""
+    bias_x: Array | None = None
+    candidate_threshold: Parameter = 0.0
+    reset: CellReset = "none"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConvLstm(ConvCell):
+    """i, f, o, g = weight_x * x + weight_y * y(t - 1) + bias; then as `neurons.LstmCell`.
+
+    Sums of all arrays: i, f, o, g.
+    """
 
 
 @dataclass(frozen=True, slots=True, eq=False)

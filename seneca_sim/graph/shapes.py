@@ -13,10 +13,7 @@ from seneca_sim.graph.nodes import (
     Concat,
     ContextAware,
     Conv2d,
-    ConvGru,
-    ConvLstm,
-    ConvMgu,
-    ConvMinimalRnn,
+    ConvCell,
     ConvTranspose2d,
     Dense,
     DetectionOutput,
@@ -107,7 +104,7 @@ def _form(where: str, node: Node, known: Sequence[Arrival]) -> Form:
             return _upsample(where, node, source, form)
         case Flatten():
             return Form((prod(form.shape), 1, 1), form.map)
-        case ConvGru() | ConvMgu() | ConvMinimalRnn() | ConvLstm():
+        case ConvCell():
             return _recurrent(where, node, source, form)
         case DetectionOutput():
             return _detection(where, node, source, form)
@@ -209,7 +206,7 @@ def _upsample(where: str, node: Upsample, source: str, form: Form) -> Form:
     return Form(shape, shape)
 
 
-def _recurrent(where: str, node: ConvGru | ConvMgu | ConvMinimalRnn | ConvLstm, source: str, form: Form) -> Form:
+def _recurrent(where: str, node: ConvCell, source: str, form: Form) -> Form:
     """Return the map of a recurrent convolution's cells: that of its convolution of what comes in."""
     conv = _conv(where, Conv2d(node.weight_x, stride=node.stride, padding=node.padding), source, form)
     channels = node.weight_y.shape[1]

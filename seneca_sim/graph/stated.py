@@ -10,7 +10,7 @@ from seneca_sim.errors import RequestError
 from seneca_sim.graph.graph import Graph
 from seneca_sim.graph.network import Network
 from seneca_sim.graph.neurons import CubaLif, Delay, If, Lif, Neuron, Reset, is_cell, is_stateful
-from seneca_sim.graph.nodes import ConvGru, ConvLstm, ConvMgu, ConvMinimalRnn, Node
+from seneca_sim.graph.nodes import ConvCell, Node
 from seneca_sim.graph.numerics import event_type
 
 __all__ = ["check_resets", "check_spiking", "with_resets", "with_stated_rules"]
@@ -66,7 +66,7 @@ def check_resets(network: Graph | Network) -> None:
 
 def _keeps_state(node: Node) -> bool:
     """Return whether a node has neurons with a state of their own."""
-    if isinstance(node, ConvGru | ConvMgu | ConvMinimalRnn | ConvLstm):
+    if isinstance(node, ConvCell):
         return True
     return isinstance(node, Neuron) and not isinstance(node, Delay) and (is_cell(node) or is_stateful(node))
 

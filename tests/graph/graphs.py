@@ -162,19 +162,19 @@ def block(rng, channels):
     match int(rng.integers(5)):
         case 0:
             x, y = small(rng, 3 * n, channels, 3, 3), small(rng, 3 * n, n, 3, 3)
-            return ConvGru(x, y, small(rng, 4 * n) if biased else None, stride, 1, threshold, reset)
+            return ConvGru(x, y, small(rng, 4 * n) if biased else None, stride, 1, threshold, reset=reset)
         case 1:
             x, y = small(rng, 2 * n, channels, 1, 3), small(rng, 2 * n, n, 3, 1)
-            return ConvMgu(
-                x, y, small(rng, 3 * n) if biased else None, stride, (0, 1), threshold, reset, "hard_sigmoid"
-            )
+            bias = small(rng, 3 * n) if biased else None
+            return ConvMgu(x, y, bias, stride, (0, 1), threshold, "hard_sigmoid", reset=reset)
         case 2:
             x, y = small(rng, 4 * n, channels, 3, 3), small(rng, 4 * n, n, 3, 3)
             return ConvLstm(x, y, small(rng, 4 * n) if biased else None, stride, 1, threshold)
         case 3:
             x, z, y = small(rng, n, channels, 3, 3), small(rng, n, n, 3, 3), small(rng, n, n, 3, 3)
             bias = small(rng, n) if biased else None
-            return ConvMinimalRnn(x, z, y, bias, bias, stride, 1, 0.0345, threshold, reset, activation="softsign")
+            candidate = {"weight_z": z, "bias_x": bias, "candidate_threshold": 0.0345, "activation": "softsign"}
+            return ConvMinimalRnn(x, y, bias, stride, 1, threshold, reset=reset, **candidate)
         case _:
             bias = small(rng, n) if biased else None
             return SqueezeExcite(small(rng, n, channels), small(rng, channels, n), bias)

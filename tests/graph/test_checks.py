@@ -76,11 +76,11 @@ ones = placeholder
             "weight_x has shape (8, 3), expected (out, in, kernel rows, kernel columns)",
         ),
         (
-            ConvMinimalRnn(ones(2, 1, 3, 3), ones(2, 1, 3, 3), ones(2, 2, 3, 3)),
+            ConvMinimalRnn(ones(2, 1, 3, 3), ones(2, 2, 3, 3), weight_z=ones(2, 1, 3, 3)),
             "weight_z has shape (2, 1, 3, 3), expected (2, 2, kernel rows, kernel columns), the kernel odd",
         ),
         (
-            ConvMinimalRnn(ones(2, 1, 3, 3), ones(2, 2, 3, 3), ones(2, 2, 3, 3), candidate_threshold=-1.0),
+            ConvMinimalRnn(ones(2, 1, 3, 3), ones(2, 2, 3, 3), weight_z=ones(2, 2, 3, 3), candidate_threshold=-1.0),
             "candidate_threshold must be 0 or more: magnitudes are compared with it",
         ),
         (
