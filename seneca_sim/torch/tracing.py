@@ -133,49 +133,70 @@ def _converted(content: _Content, target: str, converter: Callable[[Any], Any], 
 
 def _operation(content: _Content, step: Any) -> tuple[Node, ...]:
     """Return the nodes of a function or method call on values of the network."""
-    import torch
-    from torch.nn import functional
-
-    target = step.target
-    match target:
-        case operator.add | torch.add | "add" | operator.iadd | "add_":
-            if len(step.all_input_nodes) == len(step.args) and step.kwargs.get("alpha", 1) == 1:
-                return (Add(),)
-        case torch.cat | torch.concat:
-            dim = step.kwargs.get("dim", step.args[1] if len(step.args) > 1 else 0)
-            if dim in (1, -3):
-                return (Concat(),)
-        case functional.relu | torch.relu | "relu" | "relu_":
-            return (Relu(),)
-        case torch.sigmoid | functional.sigmoid | "sigmoid":
-            return (Activation("sigmoid"),)
-        case torch.tanh | functional.tanh | "tanh":
-            return (Activation("tanh"),)
-        case functional.softsign:
-            return (Activation("softsign"),)
-        case torch.flatten | "flatten":
-            if _argument(step, "start_dim", 1, 0) == 1 and _argument(step, "end_dim", 2, -1) in (-1, 3):
-                return (Flatten(),)
-        case "view" | "reshape" | torch.reshape:
-            if step.args[-1] == -1 and len(step.args) == 3:
-                return (Flatten(),)
-        case "contiguous" | functional.dropout:
-            return (Add(),)
-        case "mean" | torch.mean:
-            if tuple(_argument(step, "dim", 1, ())) in ((2, 3), (-2, -1)):
-                return (GlobalAvgPool2d(),)
-        case functional.max_pool2d:
-            kernel = _argument(step, "kernel_size", 1, None)
-            return (MaxPool2d(kernel, _argument(step, "stride", 2, None), _argument(step, "padding", 3, 0)),)
-        case functional.interpolate:
-            factor = step.kwargs.get("scale_factor")
-            if step.kwargs.get("mode", "nearest") == "nearest" and factor is not None and float(factor) == int(factor):
-                return (Upsample(int(factor)),)
-    called = target if isinstance(target, str) else getattr(target, "__name__", str(target))
+    node = _of_values(step) or _of_maps(step)
+    if node is not None:
+        return (node,)
+    called = step.target if isinstance(step.target, str) else getattr(step.target, "__name__", str(step.target))
     raise GraphError(
         f"{content.where}: {step.name}: the call of {called!r} with these arguments has no node; write it as a module and make "
         "that known with seneca_sim.torch.register"
     )
+
+
+def _of_values(step: Any) -> Node | None:
+    """Return the node of a call that treats every value alike."""
+    import torch
+    from torch.nn import functional
+
+    match step.target:
+        case operator.add | torch.add | "add" | operator.iadd | "add_":
+            if len(step.all_input_nodes) == len(step.args) and step.kwargs.get("alpha", 1) == 1:
+                return Add()
+        case "contiguous" | functional.dropout:
+            return Add()
+        case functional.relu | torch.relu | "relu" | "relu_":
+            return Relu()
+        case torch.sigmoid | functional.sigmoid | "sigmoid":
+            return Activation("sigmoid")
+        case torch.tanh | functional.tanh | "tanh":
+            return Activation("tanh")
+        case functional.softsign:
+            return Activation("softsign")
+    return None
+
+
+def _of_maps(step: Any) -> Node | None:
+    """Return the node of a call that joins, reshapes, pools or resizes maps."""
+    import torch
+    from torch.nn import functional
+
+    match step.target:
+        case torch.cat | torch.concat:
+            if _argument(step, "dim", 1, 0) in (1, -3):
+                return Concat()
+        case torch.flatten | "flatten":
+            if _argument(step, "start_dim", 1, 0) == 1 and _argument(step, "end_dim", 2, -1) in (-1, 3):
+                return Flatten()
+        case "view" | "reshape" | torch.reshape:
+            if step.args[-1] == -1 and len(step.args) == 3:
+                return Flatten()
+        case "mean" | torch.mean:
+            if _argument(step, "dim", 1, None) in ((2, 3), [2, 3], (-2, -1), [-2, -1]):
+                return GlobalAvgPool2d()
+        case functional.max_pool2d:
+            kernel, stride = _argument(step, "kernel_size", 1, None), _argument(step, "stride", 2, None)
+            special = _argument(step, "ceil_mode", 5, False) or _argument(step, "return_indices", 6, False)
+            if not special and _argument(step, "dilation", 4, 1) in (1, (1, 1), [1, 1]):
+                return MaxPool2d(kernel, stride, _argument(step, "padding", 3, 0))
+        case functional.interpolate:
+            factor = _argument(step, "scale_factor", 2, None)
+            if (
+                _argument(step, "mode", 3, "nearest") == "nearest"
+                and isinstance(factor, int | float)
+                and factor % 1 == 0
+            ):
+                return Upsample(int(factor))
+    return None
 
 
 def _argument(step: Any, name: str, place: int, default: Any) -> Any:

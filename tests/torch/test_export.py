@@ -37,6 +37,19 @@ class Squeezed(nn.Module):
         return torch.tanh(self.head(torch.flatten(self.pool(torch.relu(self.body(x))), 1)))
 
 
+class Methods(nn.Module):
+    """Operations of values as methods and functions, and the mean over the map."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 4, 1)
+
+    def forward(self, x):
+        y = self.a(x).relu().contiguous()
+        z = nn.functional.softsign(self.b(y).sigmoid()).add(y).tanh()
+        return nn.functional.interpolate(z, None, 3, "nearest").mean((2, 3))
+
+
 def plain():
     layers = [nn.Conv2d(2, 8, 3, padding="same", bias=False), nn.BatchNorm2d(8), nn.ReLU6(), nn.MaxPool2d(2)]
     layers += [
@@ -52,7 +65,7 @@ def plain():
     return module
 
 
-MODULES = {"plain": plain, "residual": Residual, "squeezed": Squeezed}
+MODULES = {"plain": plain, "residual": Residual, "squeezed": Squeezed, "methods": Methods}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -136,6 +149,39 @@ def test_settings_without_a_node_are_refused(module, message, tmp_path):
     with pytest.raises(GraphError) as caught:
         export(nn.Sequential(module, nn.ReLU()), torch.ones(1, 1, 4, 4), tmp_path / "a.h5")
     assert str(caught.value).startswith(message)
+
+
+class Called(nn.Module):
+    """One call of a function."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (lambda x: nn.functional.max_pool2d(x, 2, ceil_mode=True), "max_pool2d"),
+        (lambda x: nn.functional.max_pool2d(x, 2, 1, 0, 2), "max_pool2d"),
+        (lambda x: nn.functional.interpolate(x, None, 2.0, "bilinear"), "interpolate"),
+        (lambda x: nn.functional.interpolate(x, scale_factor=1.5), "interpolate"),
+        (lambda x: x.mean(1), "mean"),
+        (lambda x: torch.cat([x, x], 2), "cat"),
+        (lambda x: x + 1, "add"),
+        (lambda x: torch.flatten(x), "flatten"),
+    ],
+)
+def test_calls_without_a_node_are_refused(function, name, tmp_path):
+    with pytest.raises(GraphError) as caught:
+        export(nn.Sequential(nn.ReLU(), Called(function)), torch.ones(1, 2, 4, 4), tmp_path / "a.h5")
+    assert str(caught.value) == (
+        f"a: {name}: the call of {name!r} with these arguments has no node; write it as a module and make that known with "
+        "seneca_sim.torch.register"
+    )
 
 
 def test_an_example_of_the_wrong_shape_is_refused(tmp_path):
