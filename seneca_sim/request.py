@@ -117,7 +117,7 @@ class Request:
     def _check_input(self) -> None:
         """Refuse options for recordings that cannot be."""
         if self.slice is not None:
-            from seneca_sim.graph.contract import parse_slice
+            from seneca_sim.graph.lengths import parse_slice
 
             parse_slice(self.slice)
         for name in ("swap_xy", "flip_polarity"):

@@ -9,7 +9,6 @@ events at random, and a few hot pixels many. Latency, the bandwidth of pixels an
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from seneca_sim.errors import RequestError
 from seneca_sim.events.recording import Columns, EventSource, Recording, event_recording
-from seneca_sim.graph.contract import parse_size
+from seneca_sim.graph.lengths import parse_size, parse_time
 from seneca_sim.yaml_positions import did_you_mean
 
 __all__ = ["Camera", "is_synthetic", "road_pictures", "synthetic_camera", "synthetic_recording"]
@@ -73,8 +72,6 @@ _RANGES = (
     ("duration_us", 1, 3.6e9), ("seed", 0, 2**63 - 1), ("speed", 0, 100), ("threshold", 0.05, 5), ("mismatch", 0, 1),
     ("refractory_us", 0, 1e6), ("noise", 0, 1000), ("hot", 0, 1), ("hot_rate", 0, 10_000), ("tick_us", 100, 100_000),
 )  # fmt: skip
-_TIME = re.compile(r"(\d{1,12})(us|ms|s)", re.ASCII)
-_UNITS = {"us": 1, "ms": 1000, "s": 1_000_000}
 
 
 def is_synthetic(name: str | Path) -> bool:
@@ -87,7 +84,7 @@ def is_synthetic(name: str | Path) -> bool:
 
 
 def synthetic_camera(name: str) -> Camera:
-    """Return the camera that a name describes.
+    """Return the camera that a name describes; raises a `RequestError` for what no camera has.
 
     >>> camera = synthetic_camera("synthetic:road?size=320x240&duration=50ms&seed=7")
     >>> camera.width, camera.duration_us, camera.seed
@@ -119,10 +116,10 @@ def _setting(key: str, text: str) -> dict[str, Any]:
     if key == "size":
         return dict(zip(("width", "height"), parse_size("size", text), strict=True))
     if key in ("duration", "refractory", "tick"):
-        match = _TIME.fullmatch(text)
-        if match is None:
+        time_us = parse_time(text)
+        if time_us is None:
             raise RequestError(f"{key} must be a time such as 500us, 50ms or 1s, not {text!r}")
-        return {f"{key}_us": int(match[1]) * _UNITS[match[2]]}
+        return {f"{key}_us": time_us}
     try:
         value = int(text) if key == "seed" else float(text)
     except ValueError:

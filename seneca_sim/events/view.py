@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.errors import EventsError, RequestError
-from seneca_sim.graph.contract import parse_size
+from seneca_sim.graph.lengths import parse_size
 from seneca_sim.graph.network import InputContract
 
 __all__ = ["View", "check_crop", "fitted_view", "parse_crop", "parse_view", "ways_out"]

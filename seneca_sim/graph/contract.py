@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from seneca_sim.errors import FileFormatError, RequestError
+from seneca_sim.graph.lengths import parse_size, parse_slice
 from seneca_sim.graph.network import InputContract, Network
 from seneca_sim.graph.neurons import SigmaDelta
 from seneca_sim.yaml_positions import Finding, YamlFile, did_you_mean, read_yaml, shown, yaml_from_text
@@ -31,8 +32,6 @@ from seneca_sim.yaml_positions import Finding, YamlFile, did_you_mean, read_yaml
 __all__ = [
     "contract_problems",
     "contract_text",
-    "parse_size",
-    "parse_slice",
     "sidecar",
     "slice_text",
     "channel_names",
@@ -43,47 +42,8 @@ __all__ = [
 
 LARGEST = 1 << 31
 """Beyond every length of a slice, window or clip."""
-_TIME = re.compile(r"(\d{1,15})\s*(us|ms|s|)", re.ASCII)
-_EVENTS = re.compile(r"(\d{1,15})\s*events", re.ASCII)
-_WINDOW = re.compile(r"window\s*:\s*(\d{1,15})\s*,\s*(\d{1,15})", re.ASCII)
-_SIZE = re.compile(r"(\d{1,5})\s*x\s*(\d{1,5})", re.ASCII)
-_MICROSECONDS = {"": 1, "us": 1, "ms": 1000, "s": 1_000_000}
 _LENGTHS = ("slice_us", "slice_events", "window_events", "bins", "clip", "pool", "sensor_width", "sensor_height")
 _HIDDEN = {"slice_us", "slice_events", "window_events", "sensor_width", "sensor_height", "low", "high"}
-
-
-def parse_slice(text: str | int) -> tuple[int | None, int | None, int | None]:
-    """Return what a slice is: microseconds, or events, or events and the size of a window; None for the others.
-
-    >>> parse_slice("2ms"), parse_slice("500events"), parse_slice("window:5000,100")
-    ((2000, None, None), (None, 500, None), (None, 100, 5000))
-    """
-    words = str(text).strip()
-    found: tuple[int | None, int | None, int | None] = (None, None, None)
-    if (match := _TIME.fullmatch(words)) is not None:
-        found = (int(match[1]) * _MICROSECONDS[match[2]], None, None)
-    elif (match := _EVENTS.fullmatch(words)) is not None:
-        found = (None, int(match[1]), None)
-    elif (match := _WINDOW.fullmatch(words)) is not None:
-        found = (None, int(match[2]), int(match[1]))
-    if match is None or 0 in found or max(number or 0 for number in found) > 1 << 50:
-        raise RequestError(
-            "slice must be a time such as 1000us or 5ms, a number such as 500events, or a window such as window:5000,100 "
-            f"(the last 5000 events, after every 100 new ones), not {text!r}"
-        )
-    return found
-
-
-def parse_size(name: str, text: str) -> tuple[int, int]:
-    """Return width and height.
-
-    >>> parse_size("resize", "640x480")
-    (640, 480)
-    """
-    match = _SIZE.fullmatch(str(text).strip())
-    if match is None or not 0 < int(match[1]) <= 16384 or not 0 < int(match[2]) <= 16384:
-        raise RequestError(f"{name} must be WIDTHxHEIGHT such as 640x480, at most 16384 each, not {text!r}")
-    return int(match[1]), int(match[2])
 
 
 def slice_text(contract: InputContract) -> str:

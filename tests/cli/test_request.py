@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from seneca_sim.errors import FileFormatError, RequestError
-from seneca_sim.graph.contract import parse_slice
+from seneca_sim.graph.lengths import parse_slice
 from seneca_sim.report.record import InputFile
 from seneca_sim.report.runfile import check_inputs, is_run_file, load_run_file, run_file_text
 from seneca_sim.request import ARGUMENTS, Request
