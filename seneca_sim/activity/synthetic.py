@@ -84,6 +84,12 @@ def load_densities(path: str | Path, network: Network) -> Densities:
         If the file cannot be read or is not YAML.
     ActivityError
         With all findings, each at its ``file:line:column``.
+
+    >>> from seneca_sim.graph import load_network
+    >>> from seneca_sim.shipped import shipped_folder
+    >>> file = shipped_folder("models") / "activities" / "digits-lif.yaml"
+    >>> load_densities(file, load_network("digits-lif")).layers[0].neuron_density
+    (0.0068, 0.0775)
     """
     reader = _Reader(read_yaml(Path(path)), network)
     densities = reader.densities()
@@ -93,7 +99,16 @@ def load_densities(path: str | Path, network: Network) -> Densities:
 
 
 def synthetic_trace(network: Network, densities: Densities, *, steps: int | None = None, seed: int = 0) -> Trace:
-    """Draw a trace with the stated densities; the same seed gives the same trace."""
+    """Draw a trace with the stated densities; the same seed gives the same trace. Raises a `RequestError` for no steps.
+
+    >>> from seneca_sim.graph import load_network
+    >>> from seneca_sim.shipped import shipped_folder
+    >>> network = load_network("digits-lif")
+    >>> densities = load_densities(shipped_folder("models") / "activities" / "digits-lif.yaml", network)
+    >>> trace = synthetic_trace(network, densities, steps=2, seed=1)
+    >>> trace.source, trace.n_steps
+    ('synthetic', 2)
+    """
     from seneca_sim.activity.synaptic import trace_sops
 
     n_steps = densities.steps if steps is None else steps

@@ -33,6 +33,7 @@ from seneca_sim.activity.checks import check_layer_trace
 from seneca_sim.activity.trace import LayerTrace, Trace
 from seneca_sim.errors import ActivityError, FileFormatError
 from seneca_sim.graph.network import Network
+from seneca_sim.whole_file import whole_file
 
 __all__ = ["FORMAT", "load_trace", "save_trace"]
 
@@ -44,8 +45,20 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def save_trace(path: str | Path, trace: Trace, network: Network) -> None:
-    """Write a trace of a network; an existing file is replaced."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    """Write a trace of a network; an existing file is replaced when the new one is complete.
+
+    >>> import tempfile
+    >>> from seneca_sim.activity import run_network
+    >>> from seneca_sim.events import load_input
+    >>> from seneca_sim.graph import load_network
+    >>> network = load_network("digits-lif")
+    >>> trace = run_network(network, load_input(network, "digits", steps=3))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_trace(f"{folder}/digits.trace.npz", trace, network)
+    ...     load_trace(f"{folder}/digits.trace.npz", network).n_steps
+    3
+    """
+    with whole_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         about = {
             "format": FORMAT,
             "network": network.name,
@@ -79,7 +92,7 @@ def _arrays(trace: Trace) -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def load_trace(path: str | Path, network: Network) -> Trace:
-    """Read a trace and check that it fits the network.
+    """Read a trace and check that it fits the network; an example is at `save_trace`.
 
     Raises
     ------

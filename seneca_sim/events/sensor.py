@@ -64,6 +64,12 @@ def moving_sensor(
 
     The picture's corner is at ``corners[k]`` (top, left) [pixels] at the time ``corner_us[k]``. The log intensity is
     log(dark + value); it is computed every `tick_us` and taken as linear in between, so event times are finer than that.
+    Raises a `RequestError` for a threshold, darkness or tick that is not positive.
+
+    >>> to_the_right = np.array([[0.0, 0.0], [0.0, 1.0]])
+    >>> events = moving_sensor(np.ones((1, 1)), to_the_right, np.array([0, 1000]), shape=(1, 2), threshold=1.0)
+    >>> events.x, events.p
+    (array([1, 0, 1, 0], dtype=int32), array([1, 0, 1, 0], dtype=uint8))
     """
     if threshold <= 0 or dark <= 0 or tick_us < 1:
         raise RequestError(f"threshold, dark and tick_us must be positive, not {threshold}, {dark} and {tick_us}")

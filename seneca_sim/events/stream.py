@@ -165,7 +165,14 @@ def open_recording(path: str | Path) -> Recording | FrameRecording:
 
 
 def read_events(path: str | Path) -> EventStream:
-    """Read a recording of events as a whole, in the order of time. Nothing in it is executed."""
+    """Read a recording of events as a whole, in the order of time. Nothing in it is executed.
+
+    Raises `FileFormatError` for what is no recording or a broken one, `EventsError` for frames and events off the sensor.
+
+    >>> events = read_events(find_recording("digits"))
+    >>> events.n_events, events.width, events.t_us[:3]
+    (2218, 20, array([3821, 3836, 4127]))
+    """
     from seneca_sim.events.recording import EventSource, whole_stream
 
     path = Path(path)

@@ -50,7 +50,13 @@ def is_published(name_or_path: str | Path) -> bool:
 
 
 def find_network(name_or_path: str | Path) -> Path:
-    """Return the file of a network: the path if there is such a file, else that of the shipped network of this name."""
+    """Return the file of a network: the path if there is such a file, else that of the shipped network of this name.
+
+    Raises a `FileFormatError` that suggests a name for what is neither.
+
+    >>> find_network("digits-lif").name
+    'digits-lif.h5'
+    """
     path = Path(name_or_path)
     if path.exists():
         return path
@@ -135,7 +141,11 @@ def read_graph(
     network_set: Sequence[str] | Mapping[str, Any] = (),
     weights: str | Path | None = None,
 ) -> Graph:
-    """Return a network as a graph, not lowered; parameters as of `load_network`."""
+    """Return a network as a graph, not lowered; parameters as of `load_network`.
+
+    >>> list(read_graph("kws-mlp").nodes)[:3]
+    ['input', 'layer1.weights', 'layer1']
+    """
     spiking: dict[str, Any] = {"reset": reset, "max_spikes": max_spikes, "v_min": v_min}
     if is_published(name_or_path):
         name = str(name_or_path)

@@ -142,7 +142,12 @@ def _set(group: Any, values: Mapping[str, Any]) -> None:
 
 
 def load_graph(path: str | Path) -> Graph:
-    """Read a native file; raises `FileFormatError` that names the entry which is not as it should be."""
+    """Read a native file; raises `FileFormatError` that names the entry which is not as it should be.
+
+    >>> from seneca_sim.graph.load import find_network
+    >>> load_graph(find_network("digits-lif")).dt_us
+    5000.0
+    """
     with open_hdf5(Path(path)) as root:
         return _read_graph(root)
 

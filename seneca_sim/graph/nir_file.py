@@ -67,7 +67,19 @@ class _Content:
 
 
 def read_nir(path: str | Path, options: NirOptions | None = None) -> Graph:
-    """Read a NIR file as a graph; raises `FileFormatError` for what is not NIR and `GraphError` for what cannot be built."""
+    """Read a NIR file as a graph; raises `FileFormatError` for what is not NIR and `GraphError` for what cannot be built.
+
+    >>> import nir, tempfile
+    >>> one, none = np.ones(2), np.zeros(2)
+    >>> lif = nir.LIF(tau=0.02 * one, r=one, v_leak=none, v_threshold=one)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     nir.write(f"{folder}/net.nir", nir.NIRGraph.from_list(nir.Affine(np.eye(2), none), lif))
+    ...     graph = read_nir(f"{folder}/net.nir", NirOptions(dt_us=1000.0))
+    >>> {name: type(node).__name__ for name, node in graph.nodes.items()}
+    {'affine': 'Dense', 'input': 'Input', 'lif': 'Lif', 'output': 'Output'}
+    >>> graph.nodes["lif"].decay
+    array([0.95, 0.95])
+    """
     path, options = Path(path), options or NirOptions()
     content = _Content(path.stem)
     with open_hdf5(path) as root:

@@ -52,6 +52,16 @@ def test_a_trace_survives_the_file(tmp_path, seed):
     assert (again.source, again.description) == (trace.source, trace.description)
 
 
+def test_a_trace_that_cannot_be_written_leaves_the_file_before(tmp_path):
+    network, trace = sample()
+    save_trace(tmp_path / "a.trace.npz", trace, network)
+    before = (tmp_path / "a.trace.npz").read_bytes()
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+        save_trace(tmp_path / "a.trace.npz", replace(trace, sops=np.array([object()])), network)
+    assert (tmp_path / "a.trace.npz").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a.trace.npz"]
+
+
 def test_the_same_trace_makes_the_same_bytes(tmp_path):
     for name in ("one", "two"):
         network, trace = sample()

@@ -30,6 +30,7 @@ from seneca_sim.events.formats.arrays import (
 from seneca_sim.events.formats.frames import frame_recording
 from seneca_sim.events.recording import Columns, EventSource, FrameRecording
 from seneca_sim.events.stream import EventStream, coordinates
+from seneca_sim.whole_file import whole_file
 
 __all__ = ["open_source", "read_arrays", "save_events"]
 
@@ -136,7 +137,16 @@ def _number(path: Path, numbers: dict[str, NDArray[Any]], name: str, least: int)
 
 
 def save_events(path: str | Path, stream: EventStream) -> None:
-    """Write a recording as a `.npz` file that `read_events` reads back; coordinates as 16-bit, times as 64-bit integers."""
+    """Write a recording as a `.npz` file that `read_events` reads back; coordinates as 16-bit, times as 64-bit integers.
+
+    >>> import tempfile
+    >>> from seneca_sim.events import read_events
+    >>> one = np.ones(1, np.int32)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_events(f"{folder}/one.npz", EventStream(5 * one.astype(np.int64), one, one, one.astype(np.uint8), 2, 2, "one"))
+    ...     read_events(f"{folder}/one.npz").t_us
+    array([5])
+    """
     arrays: dict[str, Any] = {
         "t": stream.t_us,
         "x": stream.x.astype(np.uint16),
@@ -149,4 +159,5 @@ def save_events(path: str | Path, stream: EventStream) -> None:
         arrays["start_us"] = np.int64(stream.start_us)
     if stream.duration_us is not None:
         arrays["duration_us"] = np.int64(stream.duration_us)
-    np.savez_compressed(Path(path), allow_pickle=False, **arrays)
+    with whole_file(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)

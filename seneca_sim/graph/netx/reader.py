@@ -64,6 +64,17 @@ def read_netx(path: str | Path, *, reset_every: int | None = None) -> Graph:
         For what is not a netx file.
     GraphError
         For a layer, neuron or setting that has no counterpart; the message names the layer.
+
+    >>> import h5py, tempfile
+    >>> neuron = {"type": b"LOIHI", "iDecay": 4096, "vDecay": 1024, "vThMant": 5, "refDelay": 1}
+    >>> layer = {"type": b"dense", "inFeatures": 2, "outFeatures": 1, "shape": [1], "weight": [[2.0, -4.0]]}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with h5py.File(f"{folder}/net.net", "w") as file:
+    ...         for key, value in {**layer, **{f"neuron/{name}": value for name, value in neuron.items()}}.items():
+    ...             file[f"layer/0/{key}"] = value
+    ...     graph = read_netx(f"{folder}/net.net")
+    >>> {name: type(node).__name__ for name, node in graph.nodes.items()}
+    {'input': 'Input', 'layer0.weights': 'Dense', 'layer0.wait': 'Delay', 'layer0': 'Lif', 'output': 'Output'}
     """
     path = Path(path)
     if reset_every is not None and reset_every < 1:

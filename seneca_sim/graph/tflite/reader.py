@@ -37,6 +37,13 @@ def read_tflite(path: str | Path) -> Graph:
     """Read a TensorFlow Lite file as a graph.
 
     Raises `FileFormatError` for what is no such file or a broken one, `GraphError` for what cannot be built.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "net.tflite").write_bytes(b"no network")
+    ...     read_tflite(f"{folder}/net.tflite")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    seneca_sim.errors.FileFormatError: ...net.tflite: not a TensorFlow Lite file, it lacks the mark TFL3; export or copy it again
     """
     model = read_model(Path(path))
     writer = _Writer(Path(path).stem, model)
