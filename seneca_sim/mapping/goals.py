@@ -17,7 +17,7 @@ from seneca_sim.mapping.cost import layer_cost
 from seneca_sim.mapping.geometry import Span, output_range
 from seneca_sim.mapping.memory import layer_memory, weight_owners
 from seneca_sim.mapping.packing import Item, lower_bound, pack
-from seneca_sim.mapping.powers import powers_of_two, teams_of
+from seneca_sim.mapping.powers import least_powers, relieved, teams_of
 from seneca_sim.mapping.splits import UNLIMITED, LayerSplits, Split, even_ranges, part_bits, row_choices
 
 __all__ = ["GOALS", "STRATEGIES", "Draft", "Task", "items"]
@@ -25,9 +25,9 @@ __all__ = ["GOALS", "STRATEGIES", "Draft", "Task", "items"]
 GOALS = ("fewest-cores", "balanced", "power-of-two", "energy")
 """fewest-cores: as few as the memories allow. balanced: lowest latency within `cores` (`balanced.py`). power-of-two: each
 layer's channels in equal parts, the least power of two that fits; where `cores` are stated, the layer with the largest load gets
-twice as many, again and again, while they last; layers with the same weights share cores. energy: fewest padded chunks and
-repeated deliveries
-within `cores`, layers sharing cores where they fit; latency is not weighed."""
+twice as many, in channels and then in strips of columns, again and again, while they last; layers with the same weights share
+cores (`powers.py`). energy: fewest padded chunks and repeated deliveries within `cores`, layers sharing cores where they fit;
+latency is not weighed."""
 REFINEMENTS = 2
 """Times that loads are computed anew for producers cut as found."""
 SMALL_MAP = 4096
@@ -192,20 +192,20 @@ def _drafts(allocation: Allocation, network: Network) -> list[Draft]:
 
 
 def _power_of_two(task: Task) -> list[Draft]:
-    """Cut each layer's channels into equal parts, a power of two of them; layers with the same weights share cores."""
-    teams = powers_of_two(teams_of(_layer_splits(task, {}), weight_owners(task.network)), task.cores)
+    """Cut each layer into equal parts, a power of two of them; layers with the same weights share cores."""
+    teams = least_powers(teams_of(_layer_splits(task, {}), weight_owners(task.network)))
+    used = sum(team[0].n_parts for team in teams)
+    if task.cores is not None:
+        if used > task.cores:
+            raise _too_few(task, used, "for equal parts on cores of their own")
+        problem = strip_problem(task.network, task.chip, task.trace, task.state_rows, {})
+        teams = relieved(teams, problem, task.cores)
     drafts: list[Draft] = []
-    used = 0
+    first = 0
     for team in teams:
-        for split in team:
-            boxes = ((rows, channels) for rows in split.rows for channels in split.channels)
-            drafts += [
-                Draft(split.layer, channels, rows, _columns(task, split.layer), used + k)
-                for k, (rows, channels) in enumerate(boxes)
-            ]
-        used += team[0].n_parts
-    if task.cores is not None and used > task.cores:
-        raise _too_few(task, used, "for equal parts on cores of their own")
+        numbers = [tuple(range(first, first + split.n_parts)) for split in team]
+        drafts += _drafts(Allocation(team, tuple(core for cores in numbers for core in cores)), task.network)
+        first = max(cores[-1] for cores in numbers) + 1
     return drafts
 
 

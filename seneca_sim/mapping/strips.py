@@ -24,7 +24,7 @@ from seneca_sim.graph.network import Layer, Network
 from seneca_sim.mapping.cost import LayerCost, Sent, packet_flits
 from seneca_sim.mapping.geometry import Span, output_range, windows
 from seneca_sim.mapping.memory import LayerMemory
-from seneca_sim.mapping.splits import Split, channel_choices
+from seneca_sim.mapping.splits import Split, channel_choices, even_ranges
 
 __all__ = ["COUNTS", "FILLED", "Bursts", "LayerStrips", "bursts", "cheapest", "strip_ranges"]
 
@@ -187,16 +187,22 @@ class LayerStrips:
 
     def split(self, choice: int, count: int) -> Split:
         """Return the cut into the ranges of a choice times a number of strips."""
+        return self._cut(self.choices[choice], count)
+
+    def even_split(self, channels: int, strips: int) -> Split:
+        """Return the cut into even ranges of channels times strips, of which `counts` has the number."""
+        return self._cut(even_ranges(self.cost.channels, channels), self.counts.index(strips))
+
+    def _cut(self, channels: tuple[Span, ...], count: int) -> Split:
         first, last, start = self._spans
         here = slice(int(start[count]), int(start[count]) + self.counts[count])
-        loads = self.cost.cycles_of(self._widest[choice], first[here], last[here])
-        bits = self._bits_of(self._widest[choice])[here]
+        widest = max(end - start for start, end in channels)
         return Split(
             self.number,
-            self.choices[choice],
+            channels,
             strip_ranges(self.cost.rows, self.counts[count]),
-            tuple(loads.tolist()),
-            tuple(bits.tolist()),
+            tuple(self.cost.cycles_of(widest, first[here], last[here]).tolist()),
+            tuple(self._bits_of(widest)[here].tolist()),
             "columns",
         )
 
