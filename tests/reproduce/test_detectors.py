@@ -2,12 +2,14 @@
 
 import pytest
 
+from seneca_sim.activity.fit import ruled_densities
 from seneca_sim.graph.lower import lower
 from seneca_sim.graph.published import build_published
 from seneca_sim.reproduce import reproduce
+from seneca_sim.reproduce.detector_frame import prepared_frame
 from seneca_sim.reproduce.scorecard import accepted, moved
 from seneca_sim.reproduce.tables import detectors
-from seneca_sim.reproduce.tables.detectors import _activity, frame_sops, recurrent_sparsity, ruled_trace
+from seneca_sim.reproduce.tables.detectors import _activity, frame_densities, frame_sops, recurrent_sparsity
 
 OWN = (
     *("RED", "SEED-256", "SEED-128"),
@@ -88,8 +90,8 @@ def test_every_recurrent_layer_of_sparse_rows_has_more_than_92_percent_zeros(net
 def test_drawn_activity_has_the_operations_of_its_densities():
     network = lower(build_published("seed-128-gru", {"size": (120, 160)}))
     rule, number = _activity("seed-128-sparsity-loss")
-    trace = ruled_trace(network, rule, number)
-    assert trace.sops[1].sum() == pytest.approx(frame_sops(network, rule, number), rel=0.01)
+    frame = prepared_frame(network, ruled_densities(network, rule, frame_densities(network, rule, number)))
+    assert frame.gsop == pytest.approx(frame_sops(network, rule, number) / 1e9, rel=0.01)
 
 
 def test_hardware_of_what_was_not_measured_stands_with_a_verdict(table):

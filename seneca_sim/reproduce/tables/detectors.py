@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seneca_sim.activity.fit import dense_sops
+from seneca_sim.activity.fit import dense_sops, ruled_densities
 from seneca_sim.activity.rule import Rule, load_rule
-from seneca_sim.activity.synthetic import Densities, LayerDensities, synthetic_trace
 from seneca_sim.chip import load_chip
 from seneca_sim.graph.lower import lower
 from seneca_sim.graph.network import Network
@@ -17,16 +16,15 @@ from seneca_sim.graph.neurons import is_cell
 from seneca_sim.graph.published import build_published
 from seneca_sim.graph.table import graph_parameters
 from seneca_sim.reproduce.citations import PublishedRow, PublishedTable
+from seneca_sim.reproduce.detector_frame import memory_bits, prepared_frame, run_frame
 from seneca_sim.reproduce.rows import Quantity, Reproduction, Row, Status
-from seneca_sim.reproduce.tables.seed_hardware import memory_bits
 from seneca_sim.shipped import shipped_folder
 from seneca_sim.yaml_positions import read_yaml
 
 if TYPE_CHECKING:
-    from seneca_sim.activity.trace import Trace
     from seneca_sim.reproduce.tables import Progress
 
-__all__ = ["frame_sops", "recurrent_sparsity", "reproduce", "ruled_trace"]
+__all__ = ["frame_densities", "frame_sops", "recurrent_sparsity", "reproduce"]
 
 _CHIP, _CORES, _FRAME_MS = "seneca-seed-table", 256, 50.0
 _SIZES = {"1mpx": (360, 640), "gen1": (240, 304)}
@@ -123,9 +121,14 @@ def _activity(name: str) -> tuple[Rule, float]:
     return load_rule(folder / "rules" / Path(fit["fit"]["rule"]).name), float(fit["fit"]["number"])
 
 
+def frame_densities(network: Network, rule: Rule, number: float) -> list[float]:
+    """Return the density of each layer by a rule and a value of its free number."""
+    return [rule.group_of(layer).at(number) for layer in network.layers]
+
+
 def frame_sops(network: Network, rule: Rule, number: float) -> float:
     """Return the operations of a frame by the densities of a rule, padding taps not counted."""
-    densities = (rule.group_of(layer).at(number) for layer in network.layers)
+    densities = frame_densities(network, rule, number)
     return sum(density * sops for density, sops in zip(densities, dense_sops(network), strict=True))
 
 
@@ -138,41 +141,26 @@ def recurrent_sparsity(network: Network, rule: Rule, number: float) -> dict[str,
     }
 
 
-def ruled_trace(network: Network, rule: Rule, number: float, seed: int = 0) -> Trace:
-    """Draw two frames with the densities of a rule."""
-    layers = []
-    for layer in network.layers:
-        density = rule.group_of(layer).at(number)
-        pixels = rule.pixel_density(layer, density)
-        layers.append(LayerDensities((density, density), (pixels, pixels), rule.group_of(layer).reason))
-    densities = Densities(rule.label, rule.provenance, 2, rule.clusters, tuple(layers))
-    return synthetic_trace(network, densities, seed=seed)
-
-
 def _hardware(table: str, name: str, size: str) -> tuple[list[Row], str]:
     """Return what a frame takes on the chip of the hardware table, and whether it is done before the next one."""
-    from seneca_sim.activity.steady import steady_step
     from seneca_sim.mapping.automatic import automatic_mapping
-    from seneca_sim.simulation import simulate
 
     method = _METHODS[name]
     rule, number = _activity(method.activity)
     network, chip = lower(build_published(method.network, {"size": _SIZES[size]})), load_chip(_CHIP)
-    trace = ruled_trace(network, rule, number)
-    mapping = automatic_mapping(network, chip, goal="balanced", cores=method.cores, trace=trace)
-    steady = steady_step(network, trace)
-    frame = simulate(network, activity=steady, chip=chip, mapping=mapping, noc="mesh", engine="fast").steps.iloc[1]
+    frame = prepared_frame(network, ruled_densities(network, rule, frame_densities(network, rule, number)))
+    mapping = automatic_mapping(network, chip, goal="balanced", cores=method.cores, trace=frame.full)
+    run = run_frame(frame, chip, mapping)
     label = f"{name}, {_TITLES[size]} (best mapping)"
     source = f"densities of activity {method.activity}, {_CHIP}, at most {method.cores} cores, engine fast, mesh"
-    latency_ms = float(frame["latency_us"]) / 1e3
     values: tuple[tuple[Quantity, str, float], ...] = (
-        ("energy", "mJ", float(frame["energy_uj"]) / 1e3),
-        ("latency", "ms", latency_ms),
+        ("energy", "mJ", run.energy_mj),
+        ("latency", "ms", run.latency_ms),
         ("memory", "Mb", memory_bits(network) / 1e6),
         ("cores", "cores", float(mapping.n_cores)),
     )
-    in_time = "yes" if latency_ms <= _FRAME_MS else "no"
-    verdict = f"{name}, {_TITLES[size]}: {in_time} ({latency_ms:.1f} ms on {mapping.n_cores} cores)"
+    in_time = "yes" if run.latency_ms <= _FRAME_MS else "no"
+    verdict = f"{name}, {_TITLES[size]}: {in_time} ({run.latency_ms:.1f} ms on {mapping.n_cores} cores)"
     return [Row(table, label, what, unit, None, value, "predicted", source) for what, unit, value in values], verdict
 
 
