@@ -1,4 +1,4 @@
-"""Frames become a network's input: cut and resized, in its colours and its range, one a step.
+"""Frames become a network's input: cut and resized, in its colours and its range, one a step or each for several.
 
 In this order: axes swapped, a crop, `pool` or `resize` (every pixel is the mean over the area that it covers), grey from
 colours or colours from grey, the range, mean and deviation, all as the contract states.
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from seneca_sim.errors import EventsError
 from seneca_sim.events.recording import FrameRecording
 from seneca_sim.events.sparse import LayerTrace, differences, sparse_steps
+from seneca_sim.events.steps import MAX_STEPS
 from seneca_sim.events.view import View, check_crop, ways_out
 from seneca_sim.graph.network import InputContract, Layer
 
-__all__ = ["frame_notes", "frame_steps", "frame_traces", "seen_frames"]
+__all__ = ["frame_notes", "frame_step_count", "frame_steps", "frame_traces", "seen_frames"]
 
 GREY = (0.299, 0.587, 0.114)
 """Shares of red, green and blue in brightness (ITU-R BT.601)."""
@@ -50,28 +51,41 @@ def frame_traces(
     recording: FrameRecording, layer: Layer, contract: InputContract, view: View, steps: int | None
 ) -> Iterator[LayerTrace]:
     """Yield the steps of a recording of frames for one input layer, several at once; the first `steps` of them."""
-    source = recording.path.name
-    wanted = steps or 1
-    if recording.n_frames < wanted:
-        raise EventsError(
-            f"{source}: there are {recording.n_frames} frames, but {wanted} steps were asked for; ask for fewer"
-        )
-    traces = _steps(recording, layer, contract, view, steps or recording.n_frames)
+    total = frame_step_count(f"{recording.path.name}: there are", recording.n_frames, contract.repeat, steps)
+    traces = _steps(recording, layer, contract, view, total)
     return differences(traces, layer.shape) if contract.differences else traces
 
 
 def _steps(
     recording: FrameRecording, layer: Layer, contract: InputContract, view: View, steps: int
 ) -> Iterator[LayerTrace]:
-    done = 0
+    done, repeat = 0, min(contract.repeat, steps)
     for block in recording.blocks():
-        frames = seen_frames(block[: steps - done], recording.path.name, layer, contract, view)
+        left = steps - done * repeat
+        frames = seen_frames(block[: -(-left // repeat)], recording.path.name, layer, contract, view)
         if layer.precision.event.startswith("int"):
             frames = np.rint(frames)
-        yield frame_steps(frames, contract.representation, recording.path.name, done)
+        yield frame_steps(frames, contract.representation, recording.path.name, done).repeated(repeat).first(left)
         done += len(frames)
-        if done >= steps:
+        if done * repeat >= steps:
             return
+
+
+def frame_step_count(where: str, frames: int, repeat: int, steps: int | None) -> int:
+    """Return how many steps so many frames are fed in, each for `repeat` steps; refuse more steps than they give.
+
+    >>> frame_step_count("a.npz: there are", 4, 3, None), frame_step_count("a.npz: there are", 4, 3, 7)
+    (12, 7)
+    """
+    total = frames * repeat if steps is None else steps
+    if frames * repeat < max(total, 1):
+        each = "" if repeat == 1 else f", each for {repeat} steps"
+        raise EventsError(f"{where} {frames} frames{each}, but {steps or 1} steps were asked for; ask for fewer")
+    if total > MAX_STEPS:
+        raise EventsError(
+            f"{where} {frames} frames, each for {repeat} steps: more than {MAX_STEPS} in all; ask for fewer"
+        )
+    return total
 
 
 def seen_frames(frames: NDArray[Any], source: str, layer: Layer, contract: InputContract, view: View) -> Frames:

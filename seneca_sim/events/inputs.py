@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seneca_sim.errors import EventsError, FileFormatError
 from seneca_sim.events.camera import is_synthetic, synthetic_recording
 from seneca_sim.events.formats.npz import read_arrays
-from seneca_sim.events.frames import frame_notes, frame_steps, frame_traces
+from seneca_sim.events.frames import frame_notes, frame_step_count, frame_steps, frame_traces
 from seneca_sim.events.gather import check_channels
 from seneca_sim.events.recording import FrameRecording, Recording
 from seneca_sim.events.sparse import LayerTrace, joined
@@ -123,18 +123,20 @@ def load_input(
         found = recording.path
         pieces, notes, what = input_traces(network, recording, contract, view, steps=steps, start_us=start_us)
         layers = (_typed(joined(list(pieces)), inputs[0].precision.event),)
-    _, rows, columns = inputs[0].shape
     values = sum(len(layer.channel) for layer in layers)
-    kind = f"changes of {contract.representation}" if contract.differences else contract.representation
-    description = (
-        f"{found.name}: {what} as {kind}, {columns}x{rows} pixels, {layers[0].n_steps} steps, {values} input values"
-    )
     if not values:
-        notes = (
-            *notes,
-            f"nothing of {found.name} reaches the network in these steps: look at crop, pool, steps and slice",
-        )
+        empty = f"nothing of {found.name} reaches the network in these steps: look at crop, pool, steps and slice"
+        notes = (*notes, empty)
+    description = f"{found.name}: {what} as {_fed_as(contract, inputs[0], layers[0].n_steps)}, {values} input values"
     return NetworkInput(layers, description, found, file_sha256(found), notes)
+
+
+def _fed_as(contract: InputContract, layer: Layer, n_steps: int) -> str:
+    """Return representation, size and number of steps of what is fed."""
+    _, rows, columns = layer.shape
+    kind = f"changes of {contract.representation}" if contract.differences else contract.representation
+    each = "" if contract.repeat == 1 else f", each frame for {contract.repeat}"
+    return f"{kind}, {columns}x{rows} pixels, {n_steps} steps{each}"
 
 
 def _words(value: str | tuple[int, ...] | None, between: str) -> str | None:
@@ -217,19 +219,25 @@ def _named_frames(network: Network, inputs: list[Layer], path: Path, steps: int 
                 f"found {', '.join(sorted(arrays))}"
             )
         frames = _checked(layer, arrays[layer.name], layout, f"{source}: array {layer.name}")
-        if len(frames) < (steps or 1):
-            raise EventsError(
-                f"{source}: array {layer.name} has {len(frames)} frames, but {steps or 1} steps were asked for; ask for fewer"
-            )
-        integer = layer.precision.event.startswith("int")
-        with np.errstate(over="ignore"):  # what becomes infinite is refused below
-            values = (np.rint(frames[:steps]) if integer else frames[:steps]).astype(np.float32)
-        traces.append(_typed(frame_steps(values, network.input_contract.representation, source), layer.precision.event))
+        traces.append(_whole_frames(frames, layer, network.input_contract, source, steps))
     if len({trace.n_steps for trace in traces}) > 1:
         raise EventsError(
             f"{source}: the inputs have unequal numbers of frames: {', '.join(str(t.n_steps) for t in traces)}"
         )
     return tuple(traces)
+
+
+def _whole_frames(
+    frames: NDArray[Any], layer: Layer, contract: InputContract, source: str, steps: int | None
+) -> LayerTrace:
+    """Return frames that fit an input layer as its steps."""
+    total = frame_step_count(f"{source}: array {layer.name} has", len(frames), contract.repeat, steps)
+    repeat = min(contract.repeat, total)
+    frames = frames[: -(-total // repeat)]
+    with np.errstate(over="ignore"):  # what becomes infinite is refused by frame_steps
+        values = (np.rint(frames) if layer.precision.event.startswith("int") else frames).astype(np.float32)
+    trace = frame_steps(values, contract.representation, source).repeated(repeat).first(total)
+    return _typed(trace, layer.precision.event)
 
 
 def _checked(layer: Layer, array: NDArray[Any], layout: str, where: str) -> NDArray[Any]:

@@ -64,6 +64,12 @@ class LayerTrace:
             self.saturations[:n_steps],
         )
 
+    def repeated(self, times: int) -> LayerTrace:
+        """Return each step so many times, one behind the other."""
+        if times == 1:
+            return self
+        return joined([step for number in range(self.n_steps) for step in [self.step(number)] * times])
+
     def step(self, number: int) -> LayerTrace:
         """Return one step."""
         first, last = self.step_start[number : number + 2]

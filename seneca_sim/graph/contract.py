@@ -12,7 +12,7 @@
     pool: 2
 
 Other keys: differences, polarity_order, scale, swap_xy, flip_polarity; of frames: range (what 0 and 255 become, such as
-[0, 1]), mean, std, colour. What is left out stays as the network has it.
+[0, 1]), mean, std, colour, repeat (steps that each is shown for). What is left out stays as the network has it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,17 @@ __all__ = [
 
 LARGEST = 1 << 31
 """Beyond every length of a slice, window or clip."""
-_LENGTHS = ("slice_us", "slice_events", "window_events", "bins", "clip", "pool", "sensor_width", "sensor_height")
+_LENGTHS = (
+    "slice_us",
+    "slice_events",
+    "window_events",
+    "bins",
+    "clip",
+    "pool",
+    "sensor_width",
+    "sensor_height",
+    "repeat",
+)
 _HIDDEN = {"slice_us", "slice_events", "window_events", "sensor_width", "sensor_height", "low", "high"}
 
 
@@ -53,7 +63,7 @@ def slice_text(contract: InputContract) -> str:
     ('5000 us a step', 'the last 5000 events, 100 new ones a step')
     """
     if contract.representation == "frame":
-        return "one a step"
+        return "one a step" if contract.repeat == 1 else f"each for {contract.repeat} steps"
     if contract.window_events is not None:
         return f"the last {contract.window_events} events, {contract.slice_events} new ones a step"
     return (
@@ -75,7 +85,7 @@ def contract_text(contract: InputContract) -> str:
         others.append(f"range {contract.low:g} to {contract.high:g}")
     for entry in fields(InputContract)[1:]:
         value = getattr(contract, entry.name)
-        if entry.name in _HIDDEN or value == getattr(default, entry.name):
+        if entry.name in (*_HIDDEN, "repeat") or value == getattr(default, entry.name):
             continue
         words = ", ".join(f"{one:g}" for one in value) if isinstance(value, tuple) else str(value)
         others.append(entry.name if value is True else f"{entry.name} {words}")
@@ -98,6 +108,8 @@ def contract_problems(contract: InputContract) -> Iterator[tuple[str, str]]:
         )
     if contract.bins != 1 and not contract.in_parts:
         yield "bins", f"is {contract.bins}, but only voxel, signed_voxel and time_surface have bins; expected 1"
+    if contract.repeat > 1 and contract.representation != "frame":
+        yield "repeat", f"is {contract.repeat}, but only frames are shown for several steps; expected 1"
     if (contract.sensor_width is None) != (contract.sensor_height is None):
         yield "sensor_width", "and sensor_height go together"
     if (contract.low is None) != (contract.high is None):

@@ -191,6 +191,8 @@ class InputContract:
     """Of frames: (value - mean) / std after that, for each channel."""
     colour: Literal["rgb", "bgr"] = "rgb"
     """Order of the three colour channels of frames."""
+    repeat: int = 1
+    """Steps that each frame is shown for: direct coding, as spiking networks see static pictures."""
 
     @property
     def in_parts(self) -> bool:

@@ -74,6 +74,52 @@ def test_differences_start_from_a_dark_frame_and_add_up_to_the_frames(tmp_path):
     assert np.array_equal(seen[0], frames[0])
 
 
+def test_each_frame_is_shown_for_as_many_steps_as_the_contract_says(tmp_path):
+    frames = noise(3, 1, 4, 4)
+    twice = replace(FRAME, repeat=2)
+    seen, _ = fed(tmp_path, frames, (1, 4, 4), twice)
+    assert np.array_equal(seen, np.repeat(frames, 2, axis=0))
+    for steps in (1, 3, 4):
+        seen, _ = fed(tmp_path, frames, (1, 4, 4), twice, steps=steps)
+        assert np.array_equal(seen, np.repeat(frames, 2, axis=0)[:steps])
+    seen, _ = fed(tmp_path, frames, (1, 4, 4), replace(FRAME, repeat=5_000_000_000), steps=2)
+    assert np.array_equal(seen, frames[[0, 0]])
+
+
+def test_shown_frames_change_only_where_the_next_begins(tmp_path):
+    frames = noise(2, 1, 4, 4)
+    seen, _ = fed(tmp_path, frames, (1, 4, 4), replace(FRAME, repeat=3, differences=True))
+    assert np.array_equal(np.cumsum(seen, axis=0), np.repeat(frames, 3, axis=0))
+    assert not seen[[1, 2, 4, 5]].any()
+
+
+def test_frames_of_several_inputs_are_shown_alike(tmp_path):
+    one, more = noise(2, 1, 1, 3), noise(2, 1, 2, 2)
+    np.savez(tmp_path / "a.npz", events=one, more=more)
+    net = network((1, 1, 3), (1, 2, 2), contract=replace(FRAME, repeat=2), event="fp32")
+    given = load_input(net, tmp_path / "a.npz", steps=3)
+    assert np.array_equal(dense_steps(given.layers[0], (1, 1, 3)), one[[0, 0, 1]])
+    assert np.array_equal(dense_steps(given.layers[1], (1, 2, 2)), more[[0, 0, 1]])
+    assert given.description == "a.npz: frames as frame, 3x1 pixels, 3 steps, each frame for 2, 21 input values"
+
+
+@pytest.mark.parametrize(
+    ("repeat", "steps", "message"),
+    [
+        (3, 7, "a.npz: there are 2 frames, each for 3 steps, but 7 steps were asked for; ask for fewer"),
+        (
+            1 << 30,
+            None,
+            "a.npz: there are 2 frames, each for 1073741824 steps: more than 10000000 in all; ask for fewer",
+        ),
+    ],
+)
+def test_more_steps_than_frames_give_or_runs_take_are_refused(tmp_path, repeat, steps, message):
+    with pytest.raises(EventsError) as error:
+        fed(tmp_path, noise(2, 1, 4, 4), (1, 4, 4), replace(FRAME, repeat=repeat), steps=steps)
+    assert str(error.value) == message
+
+
 def test_integer_inputs_get_rounded_pixels(tmp_path):
     seen, _ = fed(tmp_path, np.array([[[[1, 2]]]], np.uint8), (1, 1, 1), event="int8", resize="1x1")
     assert seen.ravel().tolist() == [2.0]  # 1.5, rounded to even

@@ -65,10 +65,17 @@ def test_a_file_beside_the_network_is_found_and_said(tmp_path, name):
 def test_every_contract_survives_a_native_file(tmp_path):
     contract = InputContract(
         "frame", 40_000, True, True, None, None, True, 1, "polarity-major", "on-off", "events", 7, 0.5, 200, 66, 3,
-        -1.0, 1.0, (0.5, 0.25, 0.125), (1.0, 2.0, 3.0), "bgr",
+        -1.0, 1.0, (0.5, 0.25, 0.125), (1.0, 2.0, 3.0), "bgr", 4,
     )  # fmt: skip
     save_graph(graph(contract=contract), tmp_path / "a.h5")
     assert load_graph(tmp_path / "a.h5").input_contract == contract
+
+
+def test_frames_may_be_shown_for_several_steps():
+    network = with_input(lower(graph(contract=InputContract("frame"))), stated="repeat=4")
+    assert network.input_contract == InputContract("frame", repeat=4)
+    assert network.assumptions[-1] == "input as frames, each for 4 steps (stated by the user)"
+    assert load_network("ems-res10", size="32x32", network_set=["time_steps=5"]).input_contract.repeat == 5
 
 
 def test_a_window_is_fed_as_changes_only_where_neurons_add_them_up():
@@ -93,6 +100,8 @@ def test_channels_have_names():
          "voxel, time_surface, signed_voxel, got 'voxels'; did you mean voxel?"),
         ("bins: 3\n", "a.yaml:1:7: bins: is 3, but only voxel, signed_voxel and time_surface have bins; expected 1"),
         ("representation: voxel\nbins: 0\n", "a.yaml:2:7: bins: is 0, expected at least 1"),
+        ("repeat: 0\n", "a.yaml:1:9: repeat: is 0, expected at least 1"),
+        ("repeat: 3\n", "a.yaml:1:9: repeat: is 3, but only frames are shown for several steps; expected 1"),
         ("clip: many\n", "a.yaml:1:7: clip: expected an integer, got 'many'"),
         ("clip: 2.5\n", "a.yaml:1:7: clip: expected an integer, got 2.5"),
         ("swap_xy: 1\n", "a.yaml:1:10: swap_xy: expected true or false, got 1"),

@@ -89,6 +89,19 @@ def test_a_synthetic_recording_is_written_and_described(seneca_sim, tmp_path):  
     assert described[1].partition(" in ")[0] == seneca_sim(*made).out.splitlines()[1].partition(" in ")[0]
 
 
+def test_a_spiking_detector_sees_each_picture_for_its_time_steps(seneca_sim, tmp_path):  # noqa: F811
+    np.save(tmp_path / "a.npy", np.full((2, 3, 32, 32), 255, np.uint8))
+    shown = [tmp_path / "a.npy", "--for", "ems-res10", "--size", "32x32"]
+    lines = seneca_sim("events", *shown).out.splitlines()
+    assert lines[1:4] == [
+        "input as frames, each for 3 steps; range 0 to 1",
+        "3 channels of 32x32 pixels (width x height), 6 steps",
+        "18,432 values, 3,072.0 a step (100.00% of the map), values from 1 to 1",
+    ]
+    lines = seneca_sim("events", *shown, "--input", "repeat=4").out.splitlines()
+    assert lines[2] == "3 channels of 32x32 pixels (width x height), 8 steps"
+
+
 def test_frames_are_described(seneca_sim, tmp_path):  # noqa: F811
     np.save(tmp_path / "film.npy", np.zeros((5, 3, 8, 9), np.uint8))
     lines = seneca_sim("events", tmp_path / "film.npy").out.splitlines()

@@ -68,7 +68,7 @@ def ems_yolo(
     if time_steps < 1:
         raise RequestError(f"{name}: time_steps must be 1 or more, not {time_steps}")
     notes = (f"a picture is shown for {time_steps} time steps, and membranes restart with each",)
-    contract = InputContract("frame", low=0.0, high=1.0)
+    contract = InputContract("frame", low=0.0, high=1.0, repeat=time_steps)
     spiking = _Blocks(Architecture(name, 3, size, contract=contract, assumptions=notes), block, time_steps)
     net = spiking.net
     stem = net.conv("stem.conv", "input", 32, 3, stride=2, norm=True)
