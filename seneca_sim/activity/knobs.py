@@ -15,6 +15,7 @@ from seneca_sim.graph.network import Layer
 from seneca_sim.graph.neurons import (
     Activation,
     Clip,
+    ContextThreshold,
     CubaLif,
     GruCell,
     If,
@@ -47,6 +48,8 @@ class Knob:
 def knob_of(layer: Layer, asked: bool) -> Knob | None:
     """Return what is calibrated: the bias of rectifiers, thresholds, the step of sigma-delta neurons, weights of quantisers.
 
+    Of a threshold that the input sets, it is the bias of the threshold.
+
     None: the neuron sends whatever arrives (readouts, gates, delays), or in every step (cells and functions without a
     threshold, unless a density of theirs is `asked` for).
     """
@@ -62,6 +65,8 @@ def knob_of(layer: Layer, asked: bool) -> Knob | None:
             return Knob("threshold", lambda value: _with(layer, whole, threshold=value), _as_is if plain else None)
         case Activation() if neuron.function not in _NEVER_ZERO and (asked or np.any(np.asarray(neuron.threshold) > 0)):
             return Knob("threshold", lambda value: _with(layer, False, threshold=value))
+        case ContextThreshold():
+            return Knob("bias", lambda value: _context_biased(layer, value))
         case If() | Lif() | CubaLif():
             return Knob("threshold", lambda value: _with(layer, whole, threshold=value))
         case SigmaDelta():
@@ -95,3 +100,9 @@ def _biased(layer: Layer, value: float, whole: bool) -> Layer:
         return replace(layer, bias=None)
     dtype: Any = np.int64 if whole else np.float32
     return replace(layer, bias=np.full(layer.shape[0], -_number(value, whole), dtype))
+
+
+def _context_biased(layer: Layer, value: float) -> Layer:
+    """Return a layer with one bias for the thresholds of all channels, and none for what is compared with them."""
+    channels = layer.shape[0]
+    return replace(layer, bias=np.repeat(np.array([0.0, value], np.float32), channels))

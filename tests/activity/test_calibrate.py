@@ -9,6 +9,7 @@ from seneca_sim.activity import randomise, run_network
 from seneca_sim.activity.calibrate import calibrate
 from seneca_sim.errors import ActivityError, RequestError
 from seneca_sim.events.sparse import LayerTrace
+from seneca_sim.graph import ContextAware, Conv2d, GraphBuilder, Input, Output, lower
 from seneca_sim.graph.network import Edge, Layer, MaxPool, Network, Precision
 from seneca_sim.graph.neurons import (
     Activation,
@@ -140,6 +141,21 @@ def test_readouts_gates_and_cells_without_a_threshold_send_what_they_have():
     asked = calibrate(network, sample(), densities={"layer0": 0.3})
     assert asked.network.layers[1].neuron.threshold > 0
     assert asked.reached["layer0"] == pytest.approx(0.3, rel=0.05)
+
+
+@pytest.mark.parametrize("density", [0.03, 0.25])
+def test_thresholds_that_the_input_sets_reach_a_density_by_their_bias(density):
+    net = GraphBuilder("unknown").add("input", Input((3, SIDE, SIDE))).add("conv", Conv2d(placeholder(8, 3, 3, 3)))
+    net.add("context", ContextAware(placeholder(8, 3), placeholder(8)), "conv", "input").add("output", Output())
+    network = lower(net.graph())
+    done = calibrate(network, sample(), densities={"context": density}, seed=3)
+    assert done.asked == {"context": density}
+    bias = done.network.layers[-1].bias
+    assert not bias[:8].any()
+    assert len(set(bias[8:])) == 1
+    trace = run_network(done.network, sample())
+    sent = len(trace.layers[-1].channel) / (STEPS * np.prod(done.network.layers[-1].out_shape))
+    assert sent == done.reached["context"] == pytest.approx(density, rel=0.02)
 
 
 def test_masked_weights_stay_zero():
