@@ -1,29 +1,26 @@
-"""The closed-form engine, for screening thousands of design points.
+"""The engine without cycles, for screening thousands of design points.
 
 **Exact**: everything that is counted (tasks, rounds, chunks, synaptic operations, values, packets, flits, links, tokens, credits,
 busy cycles of RISC-V and loop controllers), for it follows from activity, mapping and rules alone. One exception: where several
 senders feed a dense or broadcast edge whose groups form across packets (`group_scope: step`), their true order of arrival decides
 how packets are cut into jobs (RISC-V cycles) and, with skipping masks, which chunks share a group; here it is raster order.
 
-**Approximate**: all times. Modelled, row by row (`pipeline.py`, `service.py`): the rows that must have arrived before a row can
-fire, on every path; the load of each row on RISC-V, loop controller and event FIFO, and how far a Task FIFO lets these drift apart;
-layers that share a core, served as their rows arrive, behind what the core's NoC FIFO holds; host ports of one flit a cycle;
-distances on the mesh; replays; steps that follow each other in the pipeline, or not; row credits and buffers that hold producers
-back (`pressure.py`: found in a run through the pipeline, kept in the next, until little is added); the busiest link, as a bound of
-every step; phases of a global barrier (`phases.py`).
+**Approximate**: all times. A machine of the same cores, at the grain of rows (`kernels/rows_run.py`), takes whole input rows and
+fires whole output rows, by the rules of `engine/timing.md`: rows become ready, are granted by credits, fire before others are
+decoded, are replayed when RISC-V has time, arrive when the last of their producers has sent its share, and wait for buffers that
+are full. Each row's work is what was counted, on RISC-V, loop controller and event FIFO, which drift apart by no more than a Task
+FIFO lets them (`items.py`); host ports send a flit a cycle, distances on the mesh are kept, the busiest link bounds every step. A
+global barrier adds up phases (`phases.py`).
 
-Ignored: contention for links and at routers below that bound, and with it producers of one layer that get out of step; stalls of
-full buffers that spread; that replays wait for an idle RISC-V; and deadlocks: a chip that would deadlock gets an estimate too.
+Ignored: contention for links and at routers below that bound; stalls of full buffers that spread; what happens within a row where
+several inputs of a core take turns; and deadlocks: a chip that would deadlock gets an estimate too.
 
 Measured against `fast` (`tests/engine/test_estimate.py`): on the shipped networks and chip, on 1, 4 and 8 cores, in several orders
-and builds, intervals between steps come out at 0.80 to 1.11 of theirs and latencies at 0.67 to 1.19, lowest on full pipelines,
-where latency is mostly waiting; on one core intervals agree to 1 %. On random systems with FIFOs of a few entries the median
-error is 5 % (interval) and 9 % (latency), and nine in ten are within 0.77 to 1.10 and 0.67 to 1.19; of a thousand, a handful of
-latencies are off by more than a factor of 2.5, one by 10. On a synthetic stack of 343 cores (`tests/benchmarks/stacks.py`), with up
-to 64 producers a layer, latency comes out at 0.84, in about a second instead of three quarters of a minute. On random systems with
-cells, products, upsampling, broadcasts and forward delays the median error is 7 % (interval) and 9 % (latency), and nine in ten are
-within 0.74 to 1.10 and 0.66 to 1.16; not where outputs hear delayed edges alone, which the order of replays decides. On networks of
-published size (RED on 340 cores, SEED on 256, EMS-YOLO on 256; `seneca-seed-table`) intervals are 0.75 to 0.98 of theirs, in 3 s.
+and builds, intervals between steps come out at 0.87 to 1.06 of theirs and latencies at 0.81 to 1.13; on one core intervals agree to
+0.1 %. On random systems with FIFOs of a few entries the median error is 5 % (interval) and 7 % (latency), and nine in ten are within
+0.83 to 1.18 and 0.77 to 1.29; no better is known of the rest than a factor of 2.5. Cells, products, upsampling, broadcasts and
+forward delays change nothing of this; outputs that hear delayed edges alone do, for the order of replays decides. On networks of
+published size (RED on 350 cores, SEED on 256; `seneca-seed-table`) latencies are 0.99 to 1.03 of theirs.
 
 FIFO occupancies are not estimated (0), packets do not wait on links (0), and whatever time a core is not busy counts as `input`.
 """

@@ -7,24 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seneca_sim.engine.estimate.assembly import line_of
+from seneca_sim.engine.estimate.line import Line
 from seneca_sim.engine.estimate.phases import Phases, phases_of
-from seneca_sim.engine.estimate.pipeline import Pipeline, arrivals, pipeline_of, to_host
-from seneca_sim.engine.estimate.pressure import hold_back
-from seneca_sim.engine.estimate.service import run_steps
 from seneca_sim.engine.estimate.work import Work
+from seneca_sim.kernels.rows_run import run_rows
 
 __all__ = ["Times", "times_of"]
 
 Real = NDArray[np.float64]
 Index = NDArray[np.int64]
-MOST_RUNS = 16
-"""Runs through the pipeline, each with the stalls that the ones before have found."""
-BUFFER_RUNS = 2
-"""Runs that look for stalls of full buffers, whose room is a rough guess: found again and again, they add up to too much."""
-SETTLED = 1e-3
-"""Share of the time of the run below which a new stall, or what it adds to the end, counts as nothing."""
-PATIENCE = 3
-"""Runs that may add nothing before stalls that wander are given up."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,73 +33,62 @@ def times_of(work: Work) -> Times:
     timing = work.design.timing
     if timing.order == "conventional" and timing.barrier == "global":
         return _phase_times(work, phases_of(work))
-    line = pipeline_of(work)
-    _run_until_settled(line)
+    line = line_of(work)
+    run_rows(line.machine)
     steps, late = _step_times(line)
     parts = _part_times(line, late)
-    last = max(float(rows.end.max()) for rows in line.sent.values())
+    last = float(line.machine.rows["end"].max())
     return Times(steps, parts, int(np.ceil(max(last, float(steps.max())))))
 
 
-def _run_until_settled(line: Pipeline) -> None:
-    """Run the pipeline again and again with the stalls found so far, until they add little to the end of the run."""
-    ends, unchanged = 0.0, 0
-    for number in range(MOST_RUNS):
-        run_steps(line)
-        before, ends = ends, float(line.ends.max())
-        unchanged = unchanged + 1 if ends - before <= SETTLED * ends else 0
-        if hold_back(line, buffers=number < BUFFER_RUNS) <= SETTLED * ends or unchanged == PATIENCE:
-            break
-
-
-def _step_times(line: Pipeline) -> tuple[Index, Real]:
+def _step_times(line: Line) -> tuple[Index, Real]:
     """Return (T, 5) step times, and by how much the busiest link delays each step."""
     work = line.work
     design = work.design
     first, sends = _host_begins(line)
     load = work.links.max(axis=(0, 1)).astype(np.float64)
-    began = np.where(sends, first, line.release)
+    began = np.where(sends, first, line.machine.release)
     linked = np.zeros(design.steps)
     before = 0.0
     for step in range(design.steps):
-        linked[step] = before = max(before, line.release[step]) + load[step]
-    late = np.maximum(0.0, linked - line.ends)
+        linked[step] = before = max(before, line.machine.release[step]) + load[step]
+    late = np.maximum(0.0, linked - line.machine.ends)
     pushed = np.concatenate([[0.0], late[:-1]])
     heard, (first_output, last_output) = _outputs(line)
     table = np.stack(
         [
-            line.release,
+            line.machine.release,
             np.where(sends, began + (pushed if design.timing.pipelined else 0.0), -1.0),
             np.where(heard, first_output + pushed, -1.0),
             np.where(heard, last_output + late, -1.0),
-            np.maximum.accumulate(line.ends + late),
+            np.maximum.accumulate(line.machine.ends + late),
         ],
         axis=1,
     )
     return np.ceil(table - 1e-6).astype(np.int64), late
 
 
-def _host_begins(line: Pipeline) -> tuple[Real, NDArray[np.bool_]]:
+def _host_begins(line: Line) -> tuple[Real, NDArray[np.bool_]]:
     """Return (T,) the start of the first host packet, and whether there is one."""
     work = line.work
     first = np.full(work.design.steps, np.inf)
     for layer in work.design.hosts:
-        begin, end = line.sent[layer, 0].begin[0], line.sent[layer, 0].end[0]
+        rows = line.rows(line.host(layer))
+        begin, end = rows["begin"], rows["end"]
         first = np.minimum(first, np.where(end > begin, begin, np.inf).min(axis=1))
     return np.where(np.isfinite(first), first, 0.0), np.isfinite(first)
 
 
-def _outputs(line: Pipeline) -> tuple[NDArray[np.bool_], tuple[Real, Real]]:
+def _outputs(line: Line) -> tuple[NDArray[np.bool_], tuple[Real, Real]]:
     """Return (T,): whether the host hears of values, and when it does first and last."""
     design = line.work.design
     first, last = np.full(design.steps, np.inf), np.full(design.steps, -np.inf)
     for number, part in enumerate(design.mapping.parts):
         if not design.network.layers[part.layer].is_output:
             continue
-        rows = line.sent[part.layer, 0]
-        opened, closed = line.rows_of(number, rows.begin), line.rows_of(number, rows.end)
+        opened, closed = line.rows(number)["begin"], line.rows(number)["end"]
         values = line.work.outputs[number].values
-        latency = to_host(line.work, part.core)
+        latency = line.machine.to_host[part.core]
         columns = values.shape[2]
         share = np.maximum(0.0, closed - opened)[:, :, None] / columns
         begin, end = (
@@ -122,16 +103,14 @@ def _outputs(line: Pipeline) -> tuple[NDArray[np.bool_], tuple[Real, Real]]:
     return hears, (np.where(hears, first, 0.0), np.where(hears, np.maximum(first, last), 0.0))
 
 
-def _part_times(line: Pipeline, late: Real) -> Index:
+def _part_times(line: Line, late: Real) -> Index:
     """Return (T, P, 3) part times."""
     design = line.work.design
     table = np.zeros((design.steps, len(design.mapping.parts), 3))
-    for number, part in enumerate(design.mapping.parts):
-        begin, end = (
-            line.rows_of(number, times) for times in (line.sent[part.layer, 0].begin, line.sent[part.layer, 0].end)
-        )
+    for number in range(len(design.mapping.parts)):
+        begin, end = line.rows(number)["begin"], line.rows(number)["end"]
         inlets = [inlet for inlet in design.inlets_of[number] if not design.inlets[inlet].link.delay]
-        least = [arrivals(line, inlet, slice(0, design.steps))[0].min(axis=1, initial=np.inf) for inlet in inlets]
+        least = [line.items(inlet)["begin"].min(axis=1, initial=np.inf) for inlet in inlets]
         start = np.min([*least, begin.min(axis=1)], axis=0)
         first = np.where(line.work.outputs[number].sends_packets, begin, np.inf).min(axis=1)
         sends = np.isfinite(first)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.engine.estimate.items import held_cycles
-from seneca_sim.engine.estimate.pipeline import host_flits, latencies
+from seneca_sim.engine.estimate.line import host_flits, latencies
 from seneca_sim.engine.estimate.recursion import completed
 from seneca_sim.engine.estimate.work import Work
 from seneca_sim.engine.fast.plan import depth_of

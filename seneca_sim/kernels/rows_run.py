@@ -1,0 +1,321 @@
+"""A run at the grain of rows: what a core, a host port or an arriving row does when its time has come.
+
+A core that is free fires the rows that are ready and granted, of the latest layer first; else it replays; else it takes the
+row that arrived first, and fires what that makes ready (rules: `engine/timing.md` 3 to 5, 8 and 11).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seneca_sim.kernels import inner_kernel, kernel
+from seneca_sim.kernels.rows_machine import next_unit, wake
+
+__all__ = ["run_rows"]
+
+NEVER = np.inf
+
+
+@inner_kernel
+def granted(m: Any, number: int, row: int) -> float:
+    """Return when all that a sender's row reaches has granted it and has room for it; `NEVER` while that is not known."""
+    sender = m.senders[number]
+    if m.settings[0].waived:
+        return 0.0
+    time = 0.0
+    step, y = row // sender.rows, row % sender.rows
+    for e in range(sender.entry_first, sender.entry_end):
+        entry = m.entries[e]
+        inlet = m.inlets[entry.inlet]
+        consumer = m.senders[m.parts[inlet.part].sender]
+        needed = m.table[entry.grant_at + step * entry.height + y]
+        if needed > consumer.next:
+            sender.waits = inlet.part
+            return NEVER
+        if needed > 0:
+            time = max(time, m.rows[consumer.row_at + needed - 1].fired + entry.way)
+        if entry.room_at >= 0:
+            last = m.table[entry.room_at + row]
+            if last >= 0:
+                item = m.items[inlet.item_at + last]
+                if not item.served:
+                    sender.waits = inlet.part
+                    return NEVER
+                time = max(time, item.start + (item.done - item.start) * m.fractions[entry.room_at + row])
+    return time
+
+
+@inner_kernel
+def fires_at(m: Any, number: int) -> float:
+    """Return when the next row of a part can fire; `NEVER` while that is not known."""
+    part = m.parts[number]
+    sender = m.senders[part.sender]
+    row = sender.next
+    if row >= sender.total:
+        return NEVER
+    step, y = row // sender.rows, row % sender.rows
+    for i in range(part.inlet_first, part.inlet_end):
+        inlet = m.inlets[i]
+        if inlet.taken < step * inlet.items + m.table[inlet.need_at + y]:
+            return NEVER
+    time = 0.0
+    if part.replay >= 0:
+        replay = m.senders[part.replay]
+        if replay.next <= row:
+            return NEVER
+        time = m.rows[replay.row_at + row].end
+    return max(time, granted(m, part.sender, row))
+
+
+@inner_kernel
+def replays_at(m: Any, number: int) -> float:
+    """Return when a part can replay its next row; `NEVER` while that is not known."""
+    part = m.parts[number]
+    if part.replay < 0:
+        return NEVER
+    replay = m.senders[part.replay]
+    row, time = replay.next, 0.0
+    if row >= replay.total:
+        return NEVER
+    sender = m.senders[part.sender]
+    if row >= replay.rows:
+        if sender.next <= row - replay.rows:
+            return NEVER
+        time = m.rows[sender.row_at + row - replay.rows].end
+    step = row // replay.rows
+    if not part.early and not m.settings[0].waived:
+        if part.heard_step < step:
+            return NEVER
+        if part.heard_step == step:
+            time = max(time, part.heard_at)
+    return max(time, granted(m, part.replay, row))
+
+
+@inner_kernel
+def leave(m: Any, number: int, row: int, begin: float, end: float, now: float) -> None:
+    """Let a row leave: it arrives at the inlets that it reaches, whole when its last producer's has."""
+    sender = m.senders[number]
+    place = m.rows[sender.row_at + row]
+    place.begin, place.end = begin, end
+    step, y = row // sender.rows, row % sender.rows
+    first_item = m.settings[0].units
+    for e in range(sender.entry_first, sender.entry_end):
+        entry = m.entries[e]
+        inlet = m.inlets[entry.inlet]
+        at = m.table[entry.place_at + y]
+        if at < 0:
+            continue
+        which = inlet.item_at + step * inlet.items + at
+        item = m.items[which]
+        item.begin = min(item.begin, begin + entry.latency)
+        item.arrive = max(item.arrive, end + entry.latency)
+        item.missing -= 1
+        if item.missing == 0:
+            item.local = entry.latency == 0
+            wake(m, first_item + which, now if item.local else max(now, item.arrive))
+            part = m.parts[inlet.part]
+            if not inlet.delayed and step > part.heard_step:
+                part.heard_step, part.heard_at = step, max(now, item.begin)
+                if part.replay >= 0:
+                    look_at_core(m, part.core, part.heard_at)
+    if sender.output and y == sender.rows - 1:
+        end_step(m, step, end + m.to_host[sender.unit], now)
+
+
+@inner_kernel
+def look_at_core(m: Any, core: int, time: float) -> None:
+    """Look at a core at some time, and not before it is free."""
+    wake(m, core, max(time, m.cores[core].control))
+
+
+@inner_kernel
+def end_step(m: Any, step: int, time: float, now: float) -> None:
+    """Note the end of a step at an output part; the last one releases the next step if steps do not overlap."""
+    settings = m.settings[0]
+    m.ends[step] = max(m.ends[step], time)
+    m.awaited[step] -= 1
+    if m.awaited[step] == 0 and not settings.pipelined and step + 1 < settings.steps:
+        m.release[step + 1] = max(float(settings.period * (step + 1)), m.ends[step])
+        for port in range(len(m.ports)):
+            wake(m, settings.cores + port, max(now, m.release[step + 1]))
+
+
+@inner_kernel
+def take(m: Any, number: int) -> None:
+    """Note that an item is served, and all that arrived out of order behind it."""
+    item = m.items[number]
+    item.served = 1
+    inlet = m.inlets[item.inlet]
+    end = inlet.items * m.settings[0].steps
+    while inlet.taken < end and m.items[inlet.item_at + inlet.taken].served:
+        inlet.taken += 1
+
+
+@inner_kernel
+def serve(m: Any, number: int, which: int, now: float) -> None:
+    """Let a core take an item (-1: none) for a part, and fire the rows that are ready then.
+
+    A unit ends its work at ``max(end of the work before, arrival of the first packet) + cost``, and not before the item has
+    arrived whole and its last packet is served; the loop controller also waits for RISC-V, which pushes its tasks.
+    """
+    part = m.parts[number]
+    core, sender = m.cores[part.core], m.senders[part.sender]
+    begin = arrive = now
+    riscv = lanes = held = work = tail = 0.0
+    if which >= 0:
+        item = m.items[which]
+        begin, arrive, riscv, lanes, tail = item.begin, item.arrive, item.riscv, item.lanes, item.last
+        take(m, which)
+    first = sender.next
+    while fires_at(m, number) <= now:
+        row = m.rows[sender.row_at + sender.next]
+        riscv, lanes, held = riscv + row.riscv, lanes + row.lanes, held + row.held
+        work += max(row.riscv, row.lanes, row.held)
+        sender.next += 1
+    before = max(core.control, core.compute, core.room)
+    opened = max(begin, core.control)
+    send = emit = last_task = last_room = 0.0
+    if sender.next > first:
+        head, final = m.rows[sender.row_at + first], m.rows[sender.row_at + sender.next - 1]
+        after = work - max(head.riscv, head.lanes, head.held)
+        tail += (head.riscv - head.closing) * part.at_end + head.closing + after
+        last_room = head.held * part.at_end + after
+        last_task = final.lanes / part.width
+        send, emit = final.sends, final.sends + final.made
+    core.control = max(opened + riscv, arrive + tail)
+    core.compute = max(max(core.compute, opened) + lanes, core.control - send + last_task)
+    core.room = max(max(core.room, opened) + held, arrive + last_room)
+    ended = max(core.control, core.compute, core.room)
+    if which >= 0:
+        m.items[which].start, m.items[which].done = max(begin, before), ended
+    fire(m, number, first, (max(begin, before), ended, max(ended, core.compute + emit)), work, now)
+    for at in range(part.feeder_first, part.feeder_end):
+        feeder = m.senders[m.table[at]]
+        if feeder.waits == number:
+            feeder.waits = -1
+            wake(m, feeder.unit, now)
+    look_at_core(m, part.core, now)
+
+
+@inner_kernel
+def fire(m: Any, number: int, first: int, times: Any, work: float, now: float) -> None:
+    """Let the rows of a part leave, from the start and end of their service, the end of sending and the cycles of all of them."""
+    part = m.parts[number]
+    sender = m.senders[part.sender]
+    started, ended, done = times
+    for number_of_row in range(first, sender.next):
+        row = m.rows[sender.row_at + number_of_row]
+        own = max(row.riscv, row.lanes, row.held)
+        work -= own
+        row.fired = ended - work
+        opened = row.fired - own
+        if number_of_row == first:
+            opened = started + max(0.0, opened - started) * part.share
+        tail = row.sends + row.made
+        begin = min(opened + own / part.width + tail, row.fired + tail)
+        leave(m, part.sender, number_of_row, begin, done - work, now)
+
+
+@inner_kernel
+def replay_row(m: Any, number: int, now: float) -> None:
+    """Let a part replay its next row."""
+    part = m.parts[number]
+    core, replay = m.cores[part.core], m.senders[part.replay]
+    row = replay.next
+    core.control = max(core.control, now) + m.rows[replay.row_at + row].riscv
+    replay.next += 1
+    leave(m, part.replay, row, now, core.control, now)
+    look_at_core(m, part.core, now)
+
+
+@inner_kernel
+def run_core(m: Any, number: int, now: float) -> None:
+    """Let a core do the next thing that it can do; if there is none yet, look again when there is."""
+    core = m.cores[number]
+    soonest = NEVER
+    for at in range(core.part_first, core.part_end):
+        time = fires_at(m, m.table[at])
+        if time <= now:
+            serve(m, m.table[at], -1, now)
+            return
+        soonest = min(soonest, time)
+    if (core.first < 0 and core.local_first < 0) or core.compute > core.control:
+        for at in range(core.part_first, core.part_end):
+            time = replays_at(m, m.table[at])
+            if time <= now:
+                replay_row(m, m.table[at], now)
+                return
+            soonest = min(soonest, time)
+    which = core.first
+    if core.local_first >= 0:
+        which = core.local_first
+        core.local_first = m.items[which].next
+    elif core.first >= 0:
+        core.first = m.items[which].next
+    if which >= 0:
+        serve(m, m.inlets[m.items[which].inlet].part, which, now)
+    elif soonest < NEVER:
+        wake(m, number, soonest)
+
+
+@inner_kernel
+def run_port(m: Any, number: int, now: float) -> None:
+    """Let a host port send a row, one flit a cycle, of the lowest layer that has one."""
+    soonest = NEVER
+    for at in range(m.ports[number, 0], m.ports[number, 1]):
+        s = m.table[at]
+        host = m.senders[s]
+        if host.next >= host.total:
+            continue
+        time = max(m.release[host.next // host.rows], granted(m, s, host.next))
+        if time <= now:
+            end = now + m.rows[host.row_at + host.next].riscv
+            host.next += 1
+            leave(m, s, host.next - 1, now, end, now)
+            wake(m, m.settings[0].cores + number, end)
+            return
+        soonest = min(soonest, time)
+    if soonest < NEVER:
+        wake(m, m.settings[0].cores + number, soonest)
+
+
+@inner_kernel
+def arrive_at_core(m: Any, number: int, now: float) -> None:
+    """Put an item that has arrived at the end of a queue of its core."""
+    part = m.parts[m.inlets[m.items[number].inlet].part]
+    core = m.cores[part.core]
+    if m.items[number].local:
+        if core.local_first < 0:
+            core.local_first = number
+        else:
+            m.items[core.local_last].next = number
+        core.local_last = number
+    else:
+        if core.first < 0:
+            core.first = number
+        else:
+            m.items[core.last].next = number
+        core.last = number
+    look_at_core(m, part.core, now)
+
+
+@kernel
+def run_rows(m: Any) -> None:
+    """Run all steps. If nothing can happen before their end, credits are waived: a chip that would deadlock has times, too."""
+    settings = m.settings[0]
+    now = 0.0
+    for _ in range(2):
+        for unit in range(settings.units):
+            wake(m, unit, now)
+        while settings.queued > 0:
+            unit = next_unit(m)
+            now = max(now, m.key[unit])
+            if unit < settings.cores:
+                run_core(m, unit, now)
+            elif unit < settings.units:
+                run_port(m, unit - settings.cores, now)
+            else:
+                arrive_at_core(m, unit - settings.units, now)
+        settings.waived = 1
