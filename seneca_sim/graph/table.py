@@ -121,14 +121,24 @@ def graph_parameters(graph: Graph, nodes: Collection[str] | None = None) -> int:
     return sum(shared.values()) + sum(array.size for array in arrays if is_placeholder(array))
 
 
+def _selects(node: Conv2d | Dense) -> bool:
+    """Return whether the weights are a single one for each output, all others masked: a choice of channels, nothing trained."""
+    if node.mask is None or node.weight.dtype != np.int8:
+        return False
+    single = bool((node.mask.reshape(len(node.mask), -1).sum(axis=1) == 1).all())
+    return single and np.array_equal(node.weight, node.mask)
+
+
 def _trained(node: Node) -> list[Array]:
     """Return the arrays of a node that training changes."""
     match node:
+        case Conv2d() | Dense() if _selects(node):
+            found: list[object] = [node.bias]
         case Conv2d() if node.mask is not None and not node.mask.all():
             # rows and columns of taps that no channel has even out a padding, and are no weights
             seen: Array = np.any(node.mask, axis=(0, 1))
             weight = node.weight[:, :, np.any(seen, axis=1)][:, :, :, np.any(seen, axis=0)]
-            found: list[object] = [node.weight if seen.all() else weight, node.bias]
+            found = [node.weight if seen.all() else weight, node.bias]
         case Conv2d() | ConvTranspose2d() | Dense():
             found = [node.weight, node.bias]
         case BatchNorm2d():

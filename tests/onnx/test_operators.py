@@ -261,6 +261,83 @@ def test_joined_channels_and_vectors(tmp_path):
     agree(tmp_path, nodes, (1, 3, 4, 5), {"w": whole(120, 5)})
 
 
+SPLITS = {
+    "halves": (19, {"axis": 1}, None, 2),
+    "sizes": (19, {"axis": -3}, [1, 4, 1], 3),
+    "the last is smaller": (18, {"axis": 1, "num_outputs": 4}, None, 4),
+    "sizes of old models": (11, {"axis": 1, "split": [2, 4]}, None, 2),
+}
+
+
+@pytest.mark.parametrize("case", SPLITS)
+def test_channels_are_split(tmp_path, case):
+    opset, attributes, sizes, parts = SPLITS[case]
+    names = [f"part{number}" for number in range(parts)]
+    inputs, constants = (["r"], {}) if sizes is None else (["r", "s"], {"s": np.array(sizes)})
+    nodes = [node("Relu", ["x"], ["r"]), node("Split", inputs, names, **attributes)]
+    turned = [*nodes, node("Concat", names[::-1], axis=1)]
+    agree(tmp_path, turned, (1, 6 + (parts == 4), 4, 5), constants, opset=opset)
+
+
+def test_a_branch_of_half_the_channels_leaves_the_other_half(tmp_path):
+    nodes = [
+        node("Conv", ["x", "w"], ["c"]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        node("Split", ["r"], ["a", "b"], axis=1, num_outputs=2),
+        helper.make_node("Conv", ["b", "k"], ["d"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["d"], ["e"]),
+        helper.make_node("Concat", ["a", "b", "e"], ["j"], axis=1),
+        helper.make_node("Conv", ["j", "v"], ["y"], name="last"),
+    ]
+    agree(tmp_path, nodes, (1, 3, 6, 5), {"w": whole(8, 3, 3, 3), "k": whole(4, 4, 3, 3), "v": whole(5, 12, 1, 1)})
+
+
+SLICES = {
+    "from a place on": ((1, 6, 4, 5), [2], [2**62], [1], None),
+    "counted from behind": ((1, 6, 4, 5), [-3], [-1], [-3], None),
+    "every other one": ((1, 6, 4, 5), [1], [6], [1], [2]),
+    "backwards": ((1, 6, 4, 5), [-1], [-(2**62)], [1], [-1]),
+    "beside whole axes": ((1, 6, 4, 5), [0, 0, 1, 0], [1, 4, 3, 9], [0, 2, 1, 3], [1, 1, 1, 1]),
+    "of a vector": ((1, 6), [1], [4], [1], None),
+}
+
+
+@pytest.mark.parametrize("case", SLICES)
+def test_channels_are_sliced(tmp_path, case):
+    shape, *parts = SLICES[case]
+    constants = {name: np.array(part) for name, part in zip(["s", "e", "a", "t"], parts, strict=True) if part}
+    nodes = [node("Relu", ["x"], ["r"]), node("Slice", ["r", *constants])]
+    agree(tmp_path, nodes, shape, constants)
+    if "t" not in constants:
+        old = {"starts": parts[0], "ends": [min(end, 2**31) for end in parts[1]], "axes": parts[2]}
+        new = agree(tmp_path, nodes, shape, constants)
+        graph = load(tmp_path, model([nodes[0], node("Slice", ["r"], **old)], {"x": shape}, opset=9))
+        np.testing.assert_array_equal(result(lower(graph), [whole(*shape)]).reshape(new.shape), new)
+
+
+def test_channels_in_the_last_axis_are_sliced_too(tmp_path):
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]),
+        node("Split", ["t"], ["a", "b"], axis=3, num_outputs=2),
+        helper.make_node("Transpose", ["b"], ["y"], perm=[0, 3, 1, 2]),
+    ]
+    agree(tmp_path, nodes, (1, 6, 4, 5))
+
+
+def test_a_selection_is_said_and_masked_and_left_out_where_nothing_reads_it(tmp_path):
+    nodes = [
+        node("Split", ["x"], ["a", "b"], axis=1, num_outputs=2),
+        node("Split", ["a"], ["c", "d"], axis=1, num_outputs=2),
+        node("Relu", ["b"]),
+    ]
+    graph = load(tmp_path, model(nodes, {"x": (1, 4, 3, 3)}))
+    (conv,) = [one for one in graph.nodes.values() if isinstance(one, Conv2d)]
+    assert np.argwhere(conv.mask[:, :, 0, 0]).tolist() == [[0, 2], [1, 3]]
+    assert graph_parameters(graph) == 0
+    (name,) = [name for name, one in graph.nodes.items() if one is conv]
+    assert graph.assumptions[1:] == (f"{name}: 2 of 4 channels are selected by a convolution 1x1",)
+
+
 FLATTENED = {
     "flatten": [helper.make_node("Flatten", ["x"], ["f"])],
     "reshape": [helper.make_node("Reshape", ["x", "shape"], ["f"])],

@@ -138,6 +138,32 @@ REFUSED = {
         {},
         "net: maxpool (MaxPool): ceil_mode adds incomplete windows, which are not supported; use ceil_mode=False",
     ),
+    "sliced rows": (
+        [node("Slice", ["x", "s", "e", "a"])],
+        {"s": np.array([1]), "e": np.array([4]), "a": np.array([2])},
+        "net: slice (Slice): cuts axis 2 of [1, 3, 6, 6], made from a map [3, 6, 6]; only channels can be cut; use a strided "
+        "convolution instead of slicing rows and columns",
+    ),
+    "no channel left": (
+        [node("Slice", ["x", "s", "e", "a"])],
+        {"s": np.array([3]), "e": np.array([9]), "a": np.array([1])},
+        "net: slice (Slice): leaves no channel of 3; export the model again",
+    ),
+    "an axis that is not there": (
+        [node("Slice", ["x", "s", "e", "a"])],
+        {"s": np.array([0]), "e": np.array([1]), "a": np.array([4])},
+        "net: slice (Slice): cuts axis 4 of [1, 3, 6, 6]; export the model again",
+    ),
+    "steps of zero": (
+        [node("Slice", ["x", "s", "e", "s", "s"])],
+        {"s": np.array([0]), "e": np.array([1])},
+        "net: slice (Slice): slices axes [0] from [0] to [1] by [0]; export the model again",
+    ),
+    "parts that are not all": (
+        [helper.make_node("Split", ["x", "s"], ["y", "z"], name="split", axis=1)],
+        {"s": np.array([1, 1])},
+        "net: split (Split): splits 3 values into [1, 1] for 2 outputs; export the model again",
+    ),
     "means of fewer values": (
         [node("AveragePool", ["x"], kernel_shape=[3, 3], pads=[1, 1, 1, 1])],
         {},

@@ -34,6 +34,8 @@ class Conversion:
     notes: list[str] = field(default_factory=list)
     bits: dict[str, int] = field(default_factory=dict)
     """Width of the quantised weights of a node."""
+    parts: list[str] = field(default_factory=list)
+    """Nodes that select channels; those that nothing reads are left out."""
 
     def value(self, node: OnnxNode, index: int) -> Value:
         """Return what arrives at an input."""

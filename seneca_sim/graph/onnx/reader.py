@@ -4,6 +4,7 @@
 - Weight quantisers (Quant, BipolarQuant, DequantizeLinear) become integer weights with a scale, activation quantisers
   `Quantise` neurons, which take in a rectifier in front of them.
 - Reshapes and transpositions cost nothing: dense weights are put in the order of the map that they see.
+- Parts of the channels (Split, Slice) are selected by a 1x1 convolution of their own.
 - A file states no time and no events: the input takes frames, values as they are. A stateful step graph is closed by
   ``state={output: input}``: the input takes the output's value of the step before.
 """
@@ -24,6 +25,7 @@ from seneca_sim.graph.names import unused_name
 from seneca_sim.graph.network import InputContract, Precision
 from seneca_sim.graph.neurons import Identity, Neuron
 from seneca_sim.graph.nodes import Input, Output
+from seneca_sim.graph.onnx.channels import CHANNELS
 from seneca_sim.graph.onnx.constants import CONSTANT_OPERATORS, fold
 from seneca_sim.graph.onnx.conversion import Conversion
 from seneca_sim.graph.onnx.elementwise import ELEMENTWISE
@@ -40,7 +42,7 @@ __all__ = ["OnnxOptions", "build_graph", "read_onnx"]
 
 QONNX_DOMAINS = {"onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general"}
 """Spellings of the domain of Quant, BipolarQuant, Trunc and MultiThreshold in real files."""
-_OPERATORS = LINEAR | ELEMENTWISE | SAMPLING | SHAPING | QUANTISERS
+_OPERATORS = LINEAR | ELEMENTWISE | SAMPLING | SHAPING | CHANNELS | QUANTISERS
 _OWN = {"Quant", "BipolarQuant", "Trunc", "MultiThreshold"}
 _HELP = {
     "GRU": "write the cell as a native ConvGru with a 1x1 kernel",
@@ -55,8 +57,6 @@ _HELP = {
     "LayerNormalization": "use BatchNormalization",
     "InstanceNormalization": "use BatchNormalization",
     "GroupNormalization": "use BatchNormalization",
-    "Split": "use two convolutions instead of one whose channels are split",
-    "Slice": "use a strided convolution, or two convolutions instead of slicing channels",
     "DepthToSpace": "use ConvTranspose, or Resize by nearest neighbours and a convolution",
     "ConvInteger": "export in the QDQ form (QuantizeLinear, DequantizeLinear around float operators)",
     "MatMulInteger": "export in the QDQ form (QuantizeLinear, DequantizeLinear around float operators)",
@@ -258,8 +258,18 @@ def _close(conversion: Conversion, name: str, signal: Signal, input_: str) -> No
     conversion.links = [replace(link, source=source, delay=1) if link.source == input_ else link for link in links]
 
 
+def _leave_out_parts(conversion: Conversion) -> None:
+    """Take out selections of channels that nothing reads, and their notes."""
+    for name in reversed(conversion.parts):
+        if not any(link.source == name for link in conversion.links):
+            del conversion.nodes[name]
+            conversion.links = [link for link in conversion.links if link.target != name]
+            conversion.notes = [note for note in conversion.notes if not note.startswith(f"{name}: ")]
+
+
 def _graph(conversion: Conversion, model: OnnxModel) -> Graph:
     """Return the graph, neurons merged and number types stated."""
+    _leave_out_parts(conversion)
     nodes, links = merge_neurons(conversion.nodes, conversion.links)
     unread = [
         name for name, node in nodes.items() if isinstance(node, Input) and not any(n.source == name for n in links)
