@@ -97,6 +97,9 @@ def randomise(
 def load_activity(network: Network, path: str | Path, *, steps: int | None = None, seed: int = 0) -> Trace:
     """Return the activity that a file holds: a stored trace (`steps` must be its own), or one drawn from stated densities.
 
+    Raises a `FileFormatError` for what is neither, an `ActivityError` for the activity of another network, and a `RequestError`
+    for steps that a trace has not.
+
     >>> from seneca_sim.graph import load_network
     >>> from seneca_sim.shipped import shipped_folder
     >>> file = shipped_folder("models") / "activities" / "digits-lif.yaml"

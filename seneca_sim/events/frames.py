@@ -30,6 +30,8 @@ Frames = NDArray[np.float32]
 def frame_steps(frames: Frames, representation: str, source: str, first: int = 0) -> LayerTrace:
     """Return the non-zero values of (T, channels, rows, columns) frames as input events, one frame a step.
 
+    Raises an `EventsError` that begins with `source` for values that are not finite, or not 0 and 1 where spikes are expected.
+
     >>> trace = frame_steps(np.array([[[[0, 1]]], [[[1, 1]]]], np.float32), "binary", "two frames")
     >>> trace.position, trace.value is None
     (array([1, 0, 1], dtype=int32), True)

@@ -48,6 +48,21 @@ def way(corners: NDArray[np.float64], corner_us: NDArray[np.int64], time_us: NDA
     return np.stack([np.interp(time_us, corner_us, axis) for axis in corners.T], axis=1)
 
 
+def _crossings(
+    before: NDArray[np.float64], now: NDArray[np.float64], remembered: NDArray[np.float64], threshold: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return share of the tick (0 to 1), pixel and sign of each crossed threshold; what pixels remember moves with them."""
+    steps = np.trunc((now - remembered) / threshold + 1e-9 * np.sign(now - remembered)).astype(np.int64)
+    pixel = np.repeat(np.flatnonzero(steps), np.abs(steps[steps != 0]))
+    first = np.flatnonzero(np.diff(pixel, prepend=-1))
+    rank = np.arange(len(pixel)) - np.repeat(first, np.diff(np.append(first, len(pixel)))) + 1
+    sign = np.sign(steps[pixel])
+    crossing = remembered[pixel] + sign * rank * threshold
+    share = np.clip((crossing - before[pixel]) / (now - before)[pixel], 0.0, 1.0)
+    remembered += steps * threshold
+    return share, pixel, sign
+
+
 def moving_sensor(
     picture: NDArray[np.float64],
     corners: NDArray[np.float64],
@@ -80,15 +95,8 @@ def moving_sensor(
     parts = []
     for start_us, (top, left) in zip(time_us[:-1], places[1:], strict=True):
         now = np.log(dark + view(picture, top, left, zoom, shape)).ravel()
-        steps = np.trunc((now - remembered) / threshold + 1e-9 * np.sign(now - remembered)).astype(np.int64)
-        pixel = np.repeat(np.flatnonzero(steps), np.abs(steps[steps != 0]))
-        first = np.flatnonzero(np.diff(pixel, prepend=-1))
-        rank = np.arange(len(pixel)) - np.repeat(first, np.diff(np.append(first, len(pixel)))) + 1
-        sign = np.sign(steps[pixel])
-        crossing = remembered[pixel] + sign * rank * threshold
-        share = np.clip((crossing - before[pixel]) / (now - before)[pixel], 0.0, 1.0)
+        share, pixel, sign = _crossings(before, now, remembered, threshold)
         parts.append(np.stack([start_us + np.floor(share * (tick_us - 1)).astype(np.int64), pixel, sign]))
-        remembered += steps * threshold
         before = now
     t_us, pixel, sign = np.concatenate(parts, axis=1)
     order = np.argsort(t_us, kind="stable")

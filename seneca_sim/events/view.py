@@ -78,7 +78,7 @@ def _table(length: int, first: int, inner: int, new: int, pool: int) -> NDArray[
 
 
 def parse_crop(text: str) -> Crop:
-    """Return the numbers of a crop.
+    """Return the numbers of a crop; raises a `RequestError` for other texts and empty crops.
 
     >>> parse_crop("160, 0, 320, 240")
     (160, 0, 320, 240)

@@ -47,6 +47,8 @@ __all__ = ["open_blocks"]
 def open_blocks(graph: Graph) -> Graph:
     """Return the graph with every block opened; number types and head marks go to all parts of a block.
 
+    Raises a `GraphError` where another node has the name of a part.
+
     >>> from seneca_sim.graph import GraphBuilder, Input, Output
     >>> cell = ConvMgu(np.zeros((4, 1, 3, 3)), np.zeros((4, 2, 3, 3)))
     >>> opened = open_blocks(GraphBuilder("net").add("in", Input((1, 4, 4))).add("mgu", cell).add("out", Output()).graph())

@@ -139,6 +139,8 @@ def sidecar(network: str | Path) -> Path | None:
 def stated_contract(text: str | Path, contract: InputContract) -> InputContract:
     """Return a contract with what a YAML file, or words such as ``representation=voxel,bins=5``, change in it.
 
+    Raises a `RequestError` for a file that is not there, a `FileFormatError` with all that is wrong in one.
+
     >>> stated_contract("representation=voxel, bins=5, slice=50ms", InputContract()).slice_us
     50000
     """
@@ -290,7 +292,8 @@ def with_contract(network: Network, contract: InputContract) -> Network:
 def with_input(network: Network, slice: str | int | None = None, stated: str | Path | None = None) -> Network:
     """Return a network with the input contract that the user states: a file or words (`stated`), and a slice.
 
-    A window that slides is fed as changes where the first neurons add them up (sigma-delta), else as whole counts.
+    A window that slides is fed as changes where the first neurons add them up (sigma-delta), else as whole counts. Raises a
+    `RequestError` for what is no slice and for windows over what holds no counts; for `stated` see `stated_contract`.
 
     >>> from seneca_sim.graph import load_network
     >>> with_input(load_network("digits-lif"), "2ms").input_contract.slice_us

@@ -22,7 +22,7 @@ def convert_network(source: str | Path, target: str | Path, **options: Any) -> G
     """Read a network (file or shipped name; `options` as of `read_graph`), write it, and return its graph.
 
     The suffix of `target` decides the format: ``.h5`` native, ``.nir`` NIR. A network that cannot be lowered to layers is
-    refused before anything is written.
+    refused before anything is written. Raises a `RequestError` for other suffixes and places that cannot be written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

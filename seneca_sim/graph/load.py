@@ -143,6 +143,9 @@ def read_graph(
 ) -> Graph:
     """Return a network as a graph, not lowered; parameters as of `load_network`.
 
+    Raises a `FileFormatError` for what is no network or a broken file, a `GraphError` for what cannot be built, and a
+    `RequestError` for options that do not fit it.
+
     >>> list(read_graph("kws-mlp").nodes)[:3]
     ['input', 'layer1.weights', 'layer1']
     """
