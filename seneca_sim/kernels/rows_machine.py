@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from seneca_sim.kernels import inner_kernel
 
-__all__ = ["CORE", "ENTRY", "INLET", "ITEM", "PART", "ROW", "SENDER", "SETTINGS", "Machine", "next_unit", "wake"]
+__all__ = [
+    "CORE", "ENTRY", "INLET", "ITEM", "PART", "ROUTE", "ROUTE_ROW", "ROW", "SENDER", "SETTINGS", "Machine", "next_unit", "wake",
+]  # fmt: skip
 
 
 def _record(times: str, indices: str) -> np.dtype[np.void]:
@@ -26,26 +28,32 @@ def _record(times: str, indices: str) -> np.dtype[np.void]:
 
 
 CORE = _record("control compute room", "part_first part_end first last local_first local_last")
-"""Ends of the last work on RISC-V, loop controller and event FIFO; its parts in `table`, latest layer
-first; its queues of items, from the network and from itself."""
+"""Ends of the last work on RISC-V, loop controller and event FIFO; its parts in `table`, latest layer first; its queues of items,
+from the network and from itself."""
 PART = _record(
-    "share at_end heard_at", "core sender replay width early heard_step inlet_first inlet_end feeder_first feeder_end"
+    "share at_end heard_at", "core sender replay width early heard_step inlet_first inlet_end entry_first entry_end"
 )
 """`share` of an input row that must have arrived before the first output of a row fires, `at_end`: share of the outputs of a row
-that wait for its end; `heard`: the latest step of which something has arrived without delay, and when; feeders in `table`."""
-INLET = _record("", "part item_at items taken need_at place_at delayed")
-"""Items a step; `taken`: items served through time without gaps; tables of items needed by each output row, and of the item of
-each row of the source."""
-ITEM = _record("riscv lanes last begin arrive start done", "inlet step missing local next served")
+that wait for its end; `heard`: the latest step of which something has arrived without delay, and when; its entries in `table`."""
+INLET = _record("", "part item_at items taken need_at delayed local")
+"""Items a step; `taken`: items served through time without gaps; table of items needed by each output row; `local`: all its
+producers are on its core."""
+ITEM = _record("riscv lanes last begin arrive start done", "inlet step missing next served")
 """A row that arrives at an inlet in one step: cycles of decoding and integration, those of its last packet; arrival of the first
-and the last packet, begin and end of its service; producers whose part of it has not left; next in the queue of its core."""
-SENDER = _record("", "unit part row_at rows total next entry_first entry_end waits output")
-"""A part, a part's replay or a host: rows of a step and of all, the next of them; `waits`: the part that it waits for."""
+and the last packet, begin and end of its service; routes whose part of it has not left; next in the queue of its core."""
+SENDER = _record("", "unit part route row_at rows total next waits output")
+"""A part, a part's replay or a host: rows of a step and of all, the next of them; whether that waits for its consumers."""
 ROW = _record("riscv lanes held sends made closing begin end fired", "")
 """A row that a sender sends: cycles on each unit, of sending and making the values of a position, of its token; its times."""
-ENTRY = _record("latency way", "inlet place_at grant_at height room_at")
-"""A sender's row reaches an inlet: cycles of its packets and of credits on their way; tables of output rows that must have fired
-before a row is granted, and of items that must have been served before there is room for it (-1: there always is)."""
+ROUTE = _record("", "row_at rows entry_first entry_end sender_first sender_end")
+"""Senders (in `table`) of the same rows and columns of a layer: they reach the same inlets."""
+ROUTE_ROW = _record("begin end open", "senders closed")
+"""A row of a route: first and last time at which senders send it; when all consumers let it leave; senders that have not sent it,
+entries that do not let it leave."""
+ENTRY = _record("near far way", "route inlet place_at grant_at height room_at granted free")
+"""A route reaches an inlet: cycles on the way from its nearest and farthest sender, and of credits; tables of the item of each
+row, of output rows that must have fired before a row is granted, and of items that must have been served before there is room
+for it (-1: there always is); rows through time that are granted, and that find room."""
 SETTINGS = _record("", "steps cores units queued pipelined period waived")
 """`waived`: a chip that would deadlock goes on without credits."""
 
@@ -60,6 +68,8 @@ class Machine(NamedTuple):
     items: NDArray[Any]
     senders: NDArray[Any]
     rows: NDArray[Any]
+    routes: NDArray[Any]
+    route_rows: NDArray[Any]
     entries: NDArray[Any]
     table: NDArray[np.int64]
     fractions: NDArray[np.float64]

@@ -22,29 +22,61 @@ NEVER = np.inf
 def granted(m: Any, number: int, row: int) -> float:
     """Return when all that a sender's row reaches has granted it and has room for it; `NEVER` while that is not known."""
     sender = m.senders[number]
-    if m.settings[0].waived:
+    if m.settings[0].waived or sender.route < 0:
         return 0.0
-    time = 0.0
-    step, y = row // sender.rows, row % sender.rows
-    for e in range(sender.entry_first, sender.entry_end):
-        entry = m.entries[e]
-        inlet = m.inlets[entry.inlet]
-        consumer = m.senders[m.parts[inlet.part].sender]
-        needed = m.table[entry.grant_at + step * entry.height + y]
+    place = m.route_rows[m.routes[sender.route].row_at + row]
+    if place.closed > 0:
+        sender.waits = 1
+        return NEVER
+    return float(place.open)
+
+
+@inner_kernel
+def let_leave(m: Any, number: int, row: int, time: float, now: float) -> None:
+    """Note that one consumer lets a row of a route leave at some time; the last one wakes the senders that wait for it."""
+    route = m.routes[number]
+    place = m.route_rows[route.row_at + row]
+    place.open = max(place.open, time)
+    place.closed -= 1
+    if place.closed == 0:
+        for at in range(route.sender_first, route.sender_end):
+            sender = m.senders[m.table[at]]
+            if sender.waits and sender.next == row:
+                sender.waits = 0
+                wake(m, sender.unit, max(now, place.open))
+
+
+@inner_kernel
+def grant(m: Any, number: int, now: float) -> None:
+    """Grant what the fired rows of an entry's part grant."""
+    entry = m.entries[number]
+    route, consumer = m.routes[entry.route], m.senders[m.parts[m.inlets[entry.inlet].part].sender]
+    total = route.rows * m.settings[0].steps
+    while entry.granted < total:
+        row = entry.granted
+        needed = m.table[entry.grant_at + row // route.rows * entry.height + row % route.rows]
         if needed > consumer.next:
-            sender.waits = inlet.part
-            return NEVER
+            return
+        entry.granted += 1
         if needed > 0:
-            time = max(time, m.rows[consumer.row_at + needed - 1].fired + entry.way)
-        if entry.room_at >= 0:
-            last = m.table[entry.room_at + row]
-            if last >= 0:
-                item = m.items[inlet.item_at + last]
-                if not item.served:
-                    sender.waits = inlet.part
-                    return NEVER
-                time = max(time, item.start + (item.done - item.start) * m.fractions[entry.room_at + row])
-    return time
+            let_leave(m, entry.route, row, m.rows[consumer.row_at + needed - 1].fired + entry.way, now)
+
+
+@inner_kernel
+def make_room(m: Any, number: int, now: float) -> None:
+    """Let rows leave that find room where the items of an entry's inlet have been served."""
+    entry = m.entries[number]
+    inlet = m.inlets[entry.inlet]
+    total = m.routes[entry.route].rows * m.settings[0].steps
+    while entry.room_at >= 0 and entry.free < total:
+        last = m.table[entry.room_at + entry.free]
+        if last >= 0:
+            item = m.items[inlet.item_at + last]
+            if not item.served:
+                return
+            share = m.fractions[entry.room_at + entry.free]
+            let_leave(m, entry.route, entry.free, item.start + (item.done - item.start) * share, now)
+        entry.free += 1
 
 
 @inner_kernel
@@ -95,33 +127,45 @@ def replays_at(m: Any, number: int) -> float:
 
 @inner_kernel
 def leave(m: Any, number: int, row: int, begin: float, end: float, now: float) -> None:
-    """Let a row leave: it arrives at the inlets that it reaches, whole when its last producer's has."""
+    """Let a row leave; it goes on its route when the last sender has sent it."""
     sender = m.senders[number]
-    place = m.rows[sender.row_at + row]
-    place.begin, place.end = begin, end
+    m.rows[sender.row_at + row].begin, m.rows[sender.row_at + row].end = begin, end
+    if sender.route >= 0:
+        place = m.route_rows[m.routes[sender.route].row_at + row]
+        place.begin, place.end = min(place.begin, begin), max(place.end, end)
+        place.senders -= 1
+        if place.senders == 0:
+            deliver(m, sender.route, row, now)
     step, y = row // sender.rows, row % sender.rows
-    first_item = m.settings[0].units
-    for e in range(sender.entry_first, sender.entry_end):
+    if sender.output and y == sender.rows - 1:
+        end_step(m, step, end + m.to_host[sender.unit], now)
+
+
+@inner_kernel
+def deliver(m: Any, number: int, row: int, now: float) -> None:
+    """Bring a row to the inlets of a route: there it has arrived when it has come on all its routes."""
+    route = m.routes[number]
+    place = m.route_rows[route.row_at + row]
+    step, y = row // route.rows, row % route.rows
+    for e in range(route.entry_first, route.entry_end):
         entry = m.entries[e]
-        inlet = m.inlets[entry.inlet]
         at = m.table[entry.place_at + y]
         if at < 0:
             continue
+        inlet = m.inlets[entry.inlet]
         which = inlet.item_at + step * inlet.items + at
         item = m.items[which]
-        item.begin = min(item.begin, begin + entry.latency)
-        item.arrive = max(item.arrive, end + entry.latency)
+        item.begin = min(item.begin, place.begin + entry.near)
+        item.arrive = max(item.arrive, place.end + entry.far)
         item.missing -= 1
-        if item.missing == 0:
-            item.local = entry.latency == 0
-            wake(m, first_item + which, now if item.local else max(now, item.arrive))
-            part = m.parts[inlet.part]
-            if not inlet.delayed and step > part.heard_step:
-                part.heard_step, part.heard_at = step, max(now, item.begin)
-                if part.replay >= 0:
-                    look_at_core(m, part.core, part.heard_at)
-    if sender.output and y == sender.rows - 1:
-        end_step(m, step, end + m.to_host[sender.unit], now)
+        if item.missing > 0:
+            continue
+        wake(m, m.settings[0].units + which, now if inlet.local else max(now, item.arrive))
+        part = m.parts[inlet.part]
+        if not inlet.delayed and step > part.heard_step:
+            part.heard_step, part.heard_at = step, max(now, item.begin)
+            if part.replay >= 0:
+                look_at_core(m, part.core, part.heard_at)
 
 
 @inner_kernel
@@ -191,11 +235,11 @@ def serve(m: Any, number: int, which: int, now: float) -> None:
     if which >= 0:
         m.items[which].start, m.items[which].done = max(begin, before), ended
     fire(m, number, first, (max(begin, before), ended, max(ended, core.compute + emit)), work, now)
-    for at in range(part.feeder_first, part.feeder_end):
-        feeder = m.senders[m.table[at]]
-        if feeder.waits == number:
-            feeder.waits = -1
-            wake(m, feeder.unit, now)
+    for at in range(part.entry_first, part.entry_end):
+        if sender.next > first:
+            grant(m, m.table[at], now)
+        if which >= 0:
+            make_room(m, m.table[at], now)
     look_at_core(m, part.core, now)
 
 
@@ -286,7 +330,7 @@ def arrive_at_core(m: Any, number: int, now: float) -> None:
     """Put an item that has arrived at the end of a queue of its core."""
     part = m.parts[m.inlets[m.items[number].inlet].part]
     core = m.cores[part.core]
-    if m.items[number].local:
+    if m.inlets[m.items[number].inlet].local:
         if core.local_first < 0:
             core.local_first = number
         else:
@@ -301,11 +345,25 @@ def arrive_at_core(m: Any, number: int, now: float) -> None:
     look_at_core(m, part.core, now)
 
 
+@inner_kernel
+def expect(m: Any, number: int) -> None:
+    """Let the items of an entry wait for its route."""
+    entry = m.entries[number]
+    inlet = m.inlets[entry.inlet]
+    for y in range(m.routes[entry.route].rows):
+        at = m.table[entry.place_at + y]
+        if at >= 0:
+            for step in range(m.settings[0].steps):
+                m.items[inlet.item_at + step * inlet.items + at].missing += 1
+
+
 @kernel
 def run_rows(m: Any) -> None:
     """Run all steps. If nothing can happen before their end, credits are waived: a chip that would deadlock has times, too."""
     settings = m.settings[0]
     now = 0.0
+    for e in range(len(m.entries)):
+        expect(m, e)
     for _ in range(2):
         for unit in range(settings.units):
             wake(m, unit, now)

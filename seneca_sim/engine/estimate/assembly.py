@@ -12,7 +12,19 @@ from seneca_sim.engine.estimate.items import is_early, items_of, rows_of, shares
 from seneca_sim.engine.estimate.line import Line, host_flits, latencies
 from seneca_sim.engine.estimate.pressure import grants_of, rooms_of
 from seneca_sim.engine.estimate.work import Work
-from seneca_sim.kernels.rows_machine import CORE, ENTRY, INLET, ITEM, PART, ROW, SENDER, SETTINGS, Machine
+from seneca_sim.kernels.rows_machine import (
+    CORE,
+    ENTRY,
+    INLET,
+    ITEM,
+    PART,
+    ROUTE,
+    ROUTE_ROW,
+    ROW,
+    SENDER,
+    SETTINGS,
+    Machine,
+)  # fmt: skip
 
 __all__ = ["line_of"]
 
@@ -48,8 +60,8 @@ class _Builder:
     pool: _Pool = field(default_factory=_Pool)
     fractions: dict[int, Real] = field(default_factory=dict)
     """By place in the pool."""
-    kinds: dict[object, tuple[int, int, int, int, Index]] = field(default_factory=dict)
-    """By what an inlet sees: (items, needs, places, grants, item of each source row)."""
+    kinds: dict[object, tuple[int, int, int, int, Index, NDArray[np.bool_]]] = field(default_factory=dict)
+    """By what an inlet sees: (items, needs, places, grants, item of each source row, (T, source rows) whether it needs credit)."""
     blocks: dict[object, Records] = field(default_factory=dict)
     """Items of inlets with the same work."""
     grant_at: list[int] = field(default_factory=list)
@@ -61,8 +73,9 @@ def line_of(work: Work) -> Line:
     design, build = work.design, _Builder(work)
     inlets, items = _inlets(build)
     senders, rows = _senders(build)
-    entries = _entries(build, senders, inlets)
-    parts = _parts(build, senders, inlets)
+    routes = _routes(build, senders, inlets)
+    entries = np.concatenate(routes.entries)
+    parts = _parts(build, senders, inlets, entries)
     cores = _cores(build)
     ports = _ports(build, senders)
     table = build.pool.whole()
@@ -81,7 +94,8 @@ def line_of(work: Work) -> Line:
     everything = units + len(items)
     core = np.arange(len(cores))
     machine = Machine(
-        settings, cores, parts, inlets, items, senders, rows, entries, table, fractions, ports,
+        settings, cores, parts, inlets, items, senders, rows, np.concatenate(routes.routes), np.concatenate(routes.rows), entries,
+        table, fractions, ports,
         np.zeros(everything), np.zeros(everything, np.int64), np.full(everything, -1), release,
         np.zeros(design.steps), np.full(design.steps, outputs),
         latencies(work, core, np.full_like(core, len(cores))).astype(np.float64),
@@ -95,13 +109,13 @@ def _inlets(build: _Builder) -> tuple[Records, Records]:
     table, blocks, at = np.zeros(len(design.inlets), INLET), [np.zeros(0, ITEM)], 0
     for inlet in sorted(design.inlets, key=lambda inlet: (-design.mapping.parts[inlet.part].layer, inlet.number)):
         kind = _kind(build, inlet)
-        items, needs, places, _, _ = kind
+        items, needs = kind[:2]
         intake = work.intakes[inlet.number]
         block = _block(build, inlet, id(intake.riscv))
         block = block.copy()
         block["inlet"] = inlet.number
         blocks.append(block.ravel())
-        table[inlet.number] = (inlet.part, at, items, 0, needs, places, inlet.link.delay > 0)
+        table[inlet.number] = (inlet.part, at, items, 0, needs, inlet.link.delay > 0, 0)
         at += block.size
     return table, np.concatenate(blocks)
 
@@ -111,12 +125,11 @@ def _block(build: _Builder, inlet: Inlet, same: int) -> Records:
     work = build.work
     if same not in build.blocks:
         tokens = work.reach[inlet.link.source, inlet.link.delay].tokens[inlet.number]
-        rows = np.flatnonzero(tokens)
-        build.blocks[same] = items_of(work.design, work.intakes[inlet.number], rows, tokens[rows])
+        build.blocks[same] = items_of(work.design, work.intakes[inlet.number], np.flatnonzero(tokens))
     return build.blocks[same]
 
 
-def _kind(build: _Builder, inlet: Inlet) -> tuple[int, int, int, int, Index]:
+def _kind(build: _Builder, inlet: Inlet) -> tuple[int, int, int, int, Index, NDArray[np.bool_]]:
     """Return the tables of an inlet, shared by all that see the same rows of an edge."""
     work, design = build.work, build.work.design
     part = design.mapping.parts[inlet.part]
@@ -132,7 +145,14 @@ def _kind(build: _Builder, inlet: Inlet) -> tuple[int, int, int, int, Index]:
         item = np.full(len(tokens), -1)
         item[own] = np.arange(len(own))
         grants = grants_of(design, inlet, rows)
-        build.kinds[key] = len(own), build.pool.add(needs), build.pool.add(item), build.pool.add(grants), item
+        build.kinds[key] = (
+            len(own),
+            build.pool.add(needs),
+            build.pool.add(item),
+            build.pool.add(grants),
+            item,
+            grants > 0,
+        )
     return build.kinds[key]
 
 
@@ -146,7 +166,7 @@ def _senders(build: _Builder) -> tuple[Records, Records]:
 
     def add(unit: int, part: int, block: Records, output: bool) -> None:
         nonlocal at
-        senders.append((unit, part, at, block.shape[1], block.size, 0, 0, 0, -1, output))
+        senders.append((unit, part, -1, at, block.shape[1], block.size, 0, 0, output))
         blocks.append(block.ravel())
         at += block.size
 
@@ -188,11 +208,33 @@ def _ports(build: _Builder, senders: Records) -> Index:
     return np.array(spans, np.int64).reshape(-1, 2)
 
 
-def _entries(build: _Builder, senders: Records, inlets: Records) -> Records:
-    """Return who reaches which inlet, by sender; note it at the senders."""
+@dataclass(slots=True, eq=False)
+class _Routes:
+    """Routes, their rows and entries, layer by layer."""
+
+    routes: list[Records] = field(default_factory=lambda: [np.zeros(0, ROUTE)])
+    rows: list[Records] = field(default_factory=lambda: [np.zeros(0, ROUTE_ROW)])
+    entries: list[Records] = field(default_factory=lambda: [np.zeros(0, ENTRY)])
+
+    def add(self, route: Records, rows: Records, entries: Records) -> int:
+        """Add a route with its (T, R) rows and its entries; return its number."""
+        number = len(self.routes) - 1
+        route["row_at"], route["rows"] = sum(map(len, self.rows)), rows.shape[1]
+        route["entry_first"] = sum(map(len, self.entries))
+        route["entry_end"] = route["entry_first"] + len(entries)
+        entries["route"] = number
+        self.routes.append(route)
+        self.rows.append(rows.ravel())
+        self.entries.append(entries)
+        return number
+
+
+def _routes(build: _Builder, senders: Records, inlets: Records) -> _Routes:
+    """Return who reaches what; note the routes at the senders, and at the inlets whether all comes from their own core."""
     work, design = build.work, build.work.design
-    replays = {int(who["part"]): number for number, who in enumerate(senders) if number >= len(design.mapping.parts)}
-    tables = []
+    replays = _replays(build, senders)
+    routes = _Routes()
+    inlets["local"] = 1
     for (layer, delay), reach in work.reach.items():
         if not reach.inlets:
             continue
@@ -200,89 +242,92 @@ def _entries(build: _Builder, senders: Records, inlets: Records) -> Records:
             numbers = np.array([len(senders) - len(design.hosts) + design.hosts.index(layer)])
         else:
             numbers = np.array([replays[part] if delay else part for part in design.parts_of[layer]], np.int64)
-        tables.append(_entries_of(build, (layer, delay), numbers, inlets))
-    entries = np.concatenate([np.zeros(0, ENTRY), *(table for _, table in tables)])
-    owner = np.concatenate([np.zeros(0, np.int64), *(owner for owner, _ in tables)])
-    order = np.argsort(owner, kind="stable")
-    number = np.arange(len(senders))
-    senders["entry_first"] = np.searchsorted(owner[order], number)
-    senders["entry_end"] = np.searchsorted(owner[order], number, side="right")
-    return entries[order]
+        boxes, which = np.unique(reach.boxes.reshape(-1, 4), axis=0, return_inverse=True)
+        for number in range(len(boxes)):
+            mine = np.flatnonzero(which.ravel() == number)
+            _add_route(build, routes, (layer, delay), (numbers, mine), senders, inlets)
+    return routes
 
 
-def _entries_of(build: _Builder, key: tuple[int, int], numbers: Index, inlets: Records) -> tuple[Index, Records]:
-    """Return (sender, entry) of everything that the senders of a layer reach."""
-    work, design = build.work, build.work.design
-    reach, timing = work.reach[key], design.timing
-    fed = np.zeros((len(numbers), len(reach.inlets)), np.bool_)
-    for place, inlet in enumerate(reach.inlets):
-        reached = np.concatenate([[0], np.cumsum(work.axes[inlet.number][1].reached)])
-        fed[:, place] = reached[reach.boxes[:, 1, 1]] > reached[reach.boxes[:, 1, 0]]
-    who, to = np.nonzero(fed)
-    entries = np.zeros(len(who), ENTRY)
-    number = np.array([inlet.number for inlet in reach.inlets], np.int64)
-    core = np.array([design.mapping.parts[inlet.part].core for inlet in reach.inlets], np.int64)
-    latency = latencies(work, reach.core[who], core[to])
-    begin = reach.boxes[who, 0, 0]
-    token = max(1, timing.rv_token)
-    way = np.where(latency > 0, token + 1 + latency + np.where(reach.senders[who] >= 0, token, 0), 0)
-    grants = np.array([_kind(build, inlet)[3] for inlet in reach.inlets], np.int64)
-    entries["inlet"], entries["latency"] = number[to], latency
-    entries["way"] = 0 if timing.flow_control == "none" else way
-    entries["place_at"] = inlets["place_at"][number[to]] + begin
-    entries["grant_at"], entries["height"] = grants[to] + begin, len(reach.row_class)
+def _add_route(
+    build: _Builder, routes: _Routes, key: tuple[int, int], who: tuple[Index, Index], senders: Records, inlets: Records
+) -> None:
+    """Add the route of some senders (numbers of all of the layer, places of these) of the same rows and columns."""
+    work, design, reach = build.work, build.work.design, build.work.reach[key]
+    numbers, mine = who
+    (begin, end), (left, right) = reach.boxes[mine[0]].tolist()
+    fed = [inlet for inlet in reach.inlets if work.axes[inlet.number][1].reached[left:right].any()]
+    if not fed:
+        return
+    number = np.array([inlet.number for inlet in fed], np.int64)
+    core = np.array([design.mapping.parts[inlet.part].core for inlet in fed], np.int64)
+    latency = latencies(work, reach.core[mine][:, None], core[None])
+    entries = np.zeros(len(fed), ENTRY)
+    entries["inlet"], entries["near"], entries["far"] = number, latency.min(axis=0), latency.max(axis=0)
+    inlets["local"][number] &= entries["far"] == 0
+    token = max(1, design.timing.rv_token)
+    back = token * (2 if reach.senders[mine[0]] >= 0 else 1) + 1 + entries["far"]
+    entries["way"] = np.where((entries["far"] > 0) & (design.timing.flow_control != "none"), back, 0)
+    kinds = [_kind(build, inlet) for inlet in fed]
+    entries["place_at"] = np.array([kind[2] for kind in kinds]) + begin
+    entries["grant_at"] = np.array([kind[3] for kind in kinds]) + begin
+    entries["height"] = len(reach.row_class)
+    rows = np.zeros((design.steps, end - begin), ROUTE_ROW)
+    rows["begin"], rows["end"], rows["senders"] = np.inf, -np.inf, len(mine)
+    for kind in kinds:
+        rows["closed"] += kind[5][:, begin:end]
     entries["room_at"] = -1
-    if timing.noc == "mesh":
-        _add_rooms(build, key, entries, (who, to))
-    return numbers[who], entries
+    if design.timing.noc == "mesh":
+        _add_rooms(build, fed, entries, rows, latency, (begin, end))
+    at = build.pool.add(numbers[mine])
+    route = np.zeros(1, ROUTE)
+    route["sender_first"], route["sender_end"] = at, at + len(mine)
+    senders["route"][numbers[mine]] = routes.add(route, rows, entries)
 
 
-def _add_rooms(build: _Builder, key: tuple[int, int], entries: Records, pairs: tuple[Index, Index]) -> None:
-    """Add to the entries of a layer what room its rows wait for; its producers of the same rows share the buffers."""
-    work, timing, reach = build.work, build.work.design.timing, build.work.reach[key]
-    who, to = pairs
-    spans = {tuple(span): None for span in reach.boxes[:, 0].tolist()}
-    for place, inlet in enumerate(reach.inlets):
-        mine = (to == place) & (entries["latency"] > 0)
-        if not mine.any():
+def _add_rooms(
+    build: _Builder, fed: list[Inlet], entries: Records, rows: Records, latency: Index, span: tuple[int, int]
+) -> None:
+    """Add to the entries of a route what room its rows wait for; its senders share the buffers on the way."""
+    work, timing = build.work, build.work.design.timing
+    remote = latency > 0
+    hops = (latency * remote).sum(axis=0) / np.maximum(1, remote.sum(axis=0)) / (timing.router_cycles + 1)
+    held = timing.input_flits + hops * timing.buffer_flits
+    for place, inlet in enumerate(fed):
+        own = work.intakes[inlet.number].flits[:, slice(*span)]
+        if own.sum() <= held[place] or not remote[:, place].any():
             continue
-        hops = float(entries["latency"][mine].mean()) / (timing.router_cycles + 1)
-        held = timing.input_flits + hops * timing.buffer_flits
-        flits = work.intakes[inlet.number].flits
-        items, _, _, _, item = _kind(build, inlet)
-        for begin, end in spans:
-            own = flits[:, begin:end]
-            if own.sum() <= held:
-                continue
-            last, share = rooms_of(own, item[begin:end], items, held)
-            at = build.pool.add(last)
-            build.fractions[at] = share
-            entries["room_at"][mine & (reach.boxes[who, 0, 0] == begin) & (reach.boxes[who, 0, 1] == end)] = at
+        items, _, _, _, item, _ = _kind(build, inlet)
+        last, share = rooms_of(own, item[slice(*span)], items, float(held[place]))
+        at = build.pool.add(last)
+        build.fractions[at] = share
+        entries["room_at"][place] = at
+        rows["closed"] += last >= 0
 
 
-def _parts(build: _Builder, senders: Records, inlets: Records) -> Records:
+def _replays(build: _Builder, senders: Records) -> dict[int, int]:
+    """Return the sender that replays each part."""
+    design = build.work.design
+    return {int(senders["part"][s]): s for s in range(len(design.mapping.parts), len(senders) - len(design.hosts))}
+
+
+def _parts(build: _Builder, senders: Records, inlets: Records, entries: Records) -> Records:
     """Return all parts."""
     work, design = build.work, build.work.design
-    first_host = len(senders) - len(design.hosts)
-    replays = {int(senders[s]["part"]): s for s in range(len(design.mapping.parts), first_host)}
-    sources: dict[tuple[int, int], Index] = {}
-    for layer, delay in work.reach:
-        if design.network.layers[layer].is_input:
-            sources[layer, delay] = np.array([first_host + design.hosts.index(layer)])
-        else:
-            sources[layer, delay] = np.array([replays[p] if delay else p for p in design.parts_of[layer]], np.int64)
+    replays = _replays(build, senders)
     parts = np.zeros(len(design.mapping.parts), PART)
+    owner = inlets["part"][entries["inlet"]]
+    order = np.argsort(owner, kind="stable")
+    first, last = (np.searchsorted(owner[order], np.arange(len(parts)), side=side) for side in ("left", "right"))
+    at = build.pool.add(order)
     for number, part in enumerate(design.mapping.parts):
         own = design.inlets_of[number]
-        keys = {(design.inlets[i].link.source, design.inlets[i].link.delay) for i in own}
-        feeders = np.unique(np.concatenate([np.zeros(0, np.int64), *(sources[key] for key in sorted(keys))]))
-        at = build.pool.add(feeders)
         hears = any(not inlets["delayed"][i] and inlets["items"][i] for i in own)
         share, at_end = shares_of(work, number)
-        first = own[0] if own else 0
+        begin = own[0] if own else 0
         parts[number] = (
             share, at_end, 0.0, part.core, number, replays.get(number, -1), work.outputs[number].values.shape[2],
-            not hears or is_early(design, part.layer), -1, first, first + len(own), at, at + len(feeders),
+            not hears or is_early(design, part.layer), -1, begin, begin + len(own), at + first[number], at + last[number],
         )  # fmt: skip
     return parts
 

@@ -17,15 +17,15 @@ Index = NDArray[np.int64]
 Records = NDArray[np.void]
 
 
-def items_of(design: Design, intake: Intake, rows: Index, tokens: Index) -> Records:
-    """Return (T, n) items of an inlet whose n input rows bring so many tokens each."""
+def items_of(design: Design, intake: Intake, rows: Index) -> Records:
+    """Return (T, n) items of an inlet from some rows of its source."""
     items = np.zeros((design.steps, len(rows)), ITEM)
     cycles = np.maximum(intake.riscv, intake.flits)[:, rows]
     items["riscv"], items["lanes"] = _coupled(design, cycles, intake.lanes[:, rows], intake.tasks[:, rows])
     items["last"] = cycles / np.maximum(1, intake.arrivals[:, rows])
     items["begin"], items["arrive"] = np.inf, -np.inf
     items["step"] = np.arange(design.steps)[:, None]
-    items["missing"], items["next"] = tokens, -1
+    items["next"] = -1
     return items
 
 
