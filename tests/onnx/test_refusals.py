@@ -249,6 +249,16 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize("channels", [1 << 14, 1 << 44])
+def test_a_selection_of_very_many_channels_is_refused_before_it_is_made(channels, tmp_path):
+    split = helper.make_node("Split", ["x"], ["y", "z"], name="split", axis=1)
+    with pytest.raises(GraphError) as raised:
+        load(tmp_path, model([split], {"x": (1, channels)}, outputs=("y", "z")))
+    assert str(raised.value) == (
+        f"net: split (Split): selects {channels // 2} of {channels} channels, too many; check the shapes"
+    )
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_not_supported_is_named(tmp_path, case):
     nodes, constants, text = REFUSED[case]
