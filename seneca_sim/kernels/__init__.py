@@ -46,9 +46,17 @@ def _kept(function: Function, compiled: Any) -> Function:
     return _without_literals(function, compiled)
 
 
+def _widened(given: Any) -> Any:
+    """Return the type of an argument as kernels take it."""
+    given = types.unliteral(given)
+    return types.int64 if given == types.int32 else given
+
+
 def _without_literals(function: Function, compiled: Any) -> Function:
-    """Return a compiled function to which constants are numbers like others: each would otherwise give code of its own."""
+    """Return a compiled function to which constants and narrow integers are numbers like others: each kind of argument would
+    otherwise give code of its own.
+    """
     if compiled is not function:
         template = compiled.get_call_template
-        compiled.get_call_template = lambda given, names: template([types.unliteral(one) for one in given], names)
+        compiled.get_call_template = lambda given, names: template([_widened(one) for one in given], names)
     return cast("Function", compiled)

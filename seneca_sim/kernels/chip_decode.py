@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from seneca_sim.kernels import inner_kernel
+from seneca_sim.kernels.chip_batch import (
+    is_plain,
+    push_rest,
+)
 from seneca_sim.kernels.chip_core import (
     begin_job,
-    slot_free_at,
+)
+from seneca_sim.kernels.chip_fire import (
+    is_ready,
 )
 from seneca_sim.kernels.chip_intake import (
     BLOCKED_SLOT,
@@ -15,6 +21,7 @@ from seneca_sim.kernels.chip_intake import (
     enter_part,
     next_feed,
     take_packet,
+    waiting_state,
 )
 from seneca_sim.kernels.chip_integrate import (
     channels_of,
@@ -41,7 +48,7 @@ from seneca_sim.kernels.chip_packets import (
     TOKEN,
 )
 
-__all__ = ["decode"]
+__all__ = ["decode", "decode_on"]
 
 
 @inner_kernel
@@ -56,12 +63,21 @@ def prepare(m: int, core: int, inlet: Any, packet: Any) -> None:
 
 
 @inner_kernel
-def note_first(m: int, feed: int, packet: Any, now: int) -> None:
+def enter(m: int, core: int, feed: int, step: int, now: int, frontier: int) -> None:
+    """Move the frontier at an inlet; if its part's next position becomes ready, the next choice is open."""
+    enter_part(m, feed, step, now, frontier)
+    part = part_at(m, inlet_at(m, feed_at(m, feed).inlet).part)
+    if not part.ready and part.step < settings_of(m).steps and is_ready(m, part):
+        core_at(m, core).limit = 0
+
+
+@inner_kernel
+def note_first(m: int, core: int, feed: int, packet: Any, now: int) -> None:
     """Note what the first job of an event packet brings: the frontier, touched marks and counts of values."""
     inlet_number = feed_at(m, feed).inlet
     inlet = inlet_at(m, inlet_number)
     part = part_at(m, inlet.part)
-    enter_part(m, feed, packet.step, now, packet.step * inlet.plane + packet.y * inlet.width + packet.x)
+    enter(m, core, feed, packet.step, now, packet.step * inlet.plane + packet.y * inlet.width + packet.x)
     dropped = 0
     if inlet.grouped:
         for value in range(packet.count):
@@ -80,25 +96,6 @@ def note_first(m: int, feed: int, packet: Any, now: int) -> None:
 
 
 @inner_kernel
-def go_on(m: int, core: int, feed: int, end: int) -> int:
-    """Do the jobs that follow within one packet and inlet, as long as nothing else can become possible before them.
-
-    Frontiers move with first jobs only; `limit` is the cycle up to which sending and firing surely stay impossible. Return
-    the end of the last job.
-    """
-    unit = core_at(m, core)
-    while end < unit.limit and unit.started == 2:
-        free = slot_free_at(m, core)
-        if free > end:
-            if free >= unit.limit or unit.replays:
-                return end
-            state_at(m, core * 7 + 3).cycles += free - end
-            end = free
-        end = convolve(m, core, feed, end)
-    return end
-
-
-@inner_kernel
 def decode(m: int, core: int, now: int, exact: bool) -> int:
     """Do one decode job; return its end, NOTHING if none is possible, UNSURE if a packet may still arrive before a replay."""
     unit, settings = core_at(m, core), settings_of(m)
@@ -110,6 +107,7 @@ def decode(m: int, core: int, now: int, exact: bool) -> int:
     if packet.kind == CREDIT:
         feed = feed_at(m, packet.feed)
         feed.received += 1
+        unit.limit = 0
         end = begin_job(m, core, now, settings.rv_token)
         inlet_counts_at(m, packet.step * settings_of(m).n_inlets + feed.inlet).credits += 1
         inlet_counts_at(m, packet.step * settings_of(m).n_inlets + feed.inlet).rv_cycles += end - now
@@ -120,7 +118,7 @@ def decode(m: int, core: int, now: int, exact: bool) -> int:
     inlet_number = feed_at(m, feed_number).inlet
     inlet = inlet_at(m, inlet_number)
     if packet.kind == TOKEN:
-        enter_part(m, feed_number, packet.step, now, packet.step * inlet.plane + (packet.y + 1) * inlet.width)
+        enter(m, core, feed_number, packet.step, now, packet.step * inlet.plane + (packet.y + 1) * inlet.width)
         end = begin_job(m, core, now, settings.rv_token)
         inlet_counts_at(m, packet.step * settings_of(m).n_inlets + inlet_number).tokens += 1
         inlet_counts_at(m, packet.step * settings_of(m).n_inlets + inlet_number).rv_cycles += end - now
@@ -146,7 +144,34 @@ def decode(m: int, core: int, now: int, exact: bool) -> int:
         return NOTHING
     unit.fresh_packet = 0
     if first:
-        note_first(m, feed_number, packet, now)
-    elif not (inlet.masked or inlet.gathers):
-        end = go_on(m, core, feed_number, end)
+        note_first(m, core, feed_number, packet, now)
+    return end
+
+
+@inner_kernel
+def decode_on(m: int, core: int, end: int) -> int:
+    """Do further decode jobs for as long as nothing else can become possible before them; return the end of the last one.
+
+    `limit` is the cycle up to which sending and firing surely stay impossible; a position that becomes ready, and a credit,
+    end that. Where no job is possible then, the core is `stuck` until `retry` or an arrival.
+    """
+    unit = core_at(m, core)
+    blocked, retry = unit.blocked, unit.retry
+    while end < unit.limit:
+        following = end
+        if unit.started == 2 and is_plain(m, inlet_at(m, feed_at(m, look(m, unit.feed)).inlet)):
+            following = push_rest(m, core, end)
+        if following == end:
+            following = decode(m, core, end, False)
+        if following > end:
+            end = following
+            continue
+        if unit.replays:
+            return end
+        if unit.retry >= unit.limit or not (unit.source > 0 or unit.queue_first >= 0):
+            unit.stuck = 1
+            return end
+        state_at(m, core * 7 + waiting_state(unit)).cycles += unit.retry - end
+        end = unit.job_end = unit.retry
+        unit.blocked, unit.retry = blocked, retry
     return end

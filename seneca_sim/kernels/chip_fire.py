@@ -42,7 +42,7 @@ from seneca_sim.kernels.chip_send import (
     reaches,
 )
 
-__all__ = ["try_fire"]
+__all__ = ["is_ready", "try_fire"]
 
 
 @inner_kernel

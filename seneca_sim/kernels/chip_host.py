@@ -26,6 +26,7 @@ from seneca_sim.kernels.chip_machine import (
 )
 from seneca_sim.kernels.chip_network import (
     WEST,
+    room_of,
 )
 from seneca_sim.kernels.chip_packets import (
     CREDIT,
@@ -129,7 +130,7 @@ def host_port(m: int, node: int, cycle: int) -> None:
     buffer = buffer_at(m, node * 5 + WEST)
     if buffer.sending > cycle:
         return
-    room = buffer.room if settings.mesh else NEVER
+    room = room_of(m, node * 5 + WEST, cycle) if settings.mesh else NEVER
     for number in range(settings.n_parts, settings.n_parts + settings.n_hosts):
         if sender_at(m, number).node == node and send_next(m, number, room, cycle):
             return

@@ -10,7 +10,6 @@ from seneca_sim.kernels.chip_core import (
 )
 from seneca_sim.kernels.chip_machine import (
     core_at,
-    entry_at,
     feed_at,
     group_of,
     inlet_at,
@@ -18,18 +17,16 @@ from seneca_sim.kernels.chip_machine import (
     packet_at,
     part_at,
     part_times_at,
+    port_at,
+    queued_at,
     settings_of,
 )
 from seneca_sim.kernels.chip_packets import (
     CREDIT,
     EVENTS,
-    FREE_QUEUE,
-    give_entry,
+    after_entry,
     release_packet,
-)
-from seneca_sim.kernels.chip_wheel import (
-    EFFECTS,
-    schedule,
+    wake_port,
 )
 
 __all__ = [
@@ -43,6 +40,7 @@ __all__ = [
     "next_feed",
     "note_start",
     "take_packet",
+    "waiting_state",
 ]
 
 NOTHING, UNSURE = 0, -1
@@ -114,11 +112,11 @@ def take_packet(m: int, core: int, now: int, exact: bool) -> int:
         return 1
     if unit.queue_first < 0:
         return UNSURE if unit.replays and not exact else NOTHING
-    entry = entry_at(m, unit.queue_first)
+    entry = queued_at(m, unit.queue_first)
     if entry.time > now:
         unit.retry = min(unit.retry, entry.time)
         return NOTHING
-    return 1 if take_feeds(m, core, 2, entry.unit) else NOTHING
+    return 1 if take_feeds(m, core, 2, entry.packet) else NOTHING
 
 
 @inner_kernel
@@ -133,10 +131,11 @@ def next_feed(m: int, core: int, end: int) -> None:
     if unit.source == 1:
         unit.loop_packet = -1
     else:
-        entry = unit.queue_first
-        unit.queue_first = entry_at(m, entry).next
-        give_entry(m, entry)
-        schedule(m, EFFECTS, end, FREE_QUEUE, core, packet_at(m, unit.packet).flits)
+        queued_at(m, unit.queue_first).time = end
+        unit.queue_first = after_entry(m, unit.queue_first, unit.queue_last)
+        if unit.awaited:
+            unit.awaited = 0
+            wake_port(m, unit.node * 5 + 4, max(end, port_at(m, unit.node * 5 + 4).busy))
     release_packet(m, unit.packet)
     unit.packet = -1
     unit.source = 0
@@ -158,3 +157,17 @@ def enter_part(m: int, feed: int, step: int, now: int, frontier: int) -> None:
     if not inlet.delayed:
         part = part_at(m, inlet.part)
         part.seen_step = max(part.seen_step, step + 1)
+
+
+@inner_kernel
+def waiting_state(unit: Any) -> int:
+    """Return why a core that found nothing to do does nothing: its place in `engine.counts.CORE_STATES`."""
+    if unit.blocked & BLOCKED_NETWORK:
+        return 1
+    if unit.blocked & BLOCKED_ROOM:
+        return 2
+    if unit.blocked & BLOCKED_SLOT:
+        return 3
+    if unit.blocked & BLOCKED_CREDIT:
+        return 4
+    return 5 if unit.unfinished > 0 or unit.record_head >= 0 else 6

@@ -4,8 +4,10 @@ Kernels get one integer, `m`: the address of a table of array addresses. ``core_
 can be read and set. So a call passes one register, the compiler sees plain loads and stores, and the whole chip compiles
 in seconds. The caller keeps the arrays alive (`Machine`) and checks sizes before.
 
-Every field is an int64 unless said. Indices are -1 for none. Times are cycles: that from which an effect is visible (see
-`engine/timing.md`). Ragged tables live in one pool, `look(m, place)`, at the offsets that fields ending in `_at` hold.
+Every field of a `_record` is an int64; those of a `_packed` one are int32 but for the wide ones, which come first: the records
+of a big chip do not fit a processor's cache, so what is used together lies together. Indices are -1 for none. Times are cycles:
+that from which an effect is visible (see `engine/timing.md`). Ragged tables live in one pool, `look(m, place)`, at the offsets
+that fields ending in `_at` hold.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from seneca_sim.kernels import inner_kernel
 
 WHEEL_SLOTS = 4096
 """Slots of the time wheel, a power of two."""
+LINE_BYTES = 64
+"""Bytes of a line of a processor's cache."""
 
 
 def _record(fields: str) -> np.dtype[np.void]:
@@ -35,46 +39,69 @@ def _record(fields: str) -> np.dtype[np.void]:
     return np.dtype([(name, np.int64) for name in fields.split()])
 
 
+def _packed(wide: str, narrow: str) -> np.dtype[np.void]:
+    """Return a dtype of int64 fields, then int32 fields, whose size is a multiple of 16 bytes, or of 64 from there on.
+
+    >>> _packed("a", "b").itemsize, _packed("", "a b c d e").itemsize, _packed("a b c d e f g", "h i j").itemsize
+    (16, 32, 128)
+    """
+    fields = [(name, np.int64) for name in wide.split()] + [(name, np.int32) for name in narrow.split()]
+    size = 8 * len(wide.split()) + 4 * len(narrow.split())
+    size = -(-size // 16) * 16 if size <= 32 else -(-size // 64) * 64
+    return np.dtype(
+        {
+            "names": [f[0] for f in fields],
+            "formats": [f[1] for f in fields],
+            "offsets": _places(fields),
+            "itemsize": size,
+        }
+    )
+
+
+def _places(fields: list[tuple[str, type[np.signedinteger[Any]]]]) -> list[int]:
+    """Return the offsets of fields that lie back to back."""
+    return [0, *np.cumsum([np.dtype(kind).itemsize for _, kind in fields])[:-1].tolist()]
+
+
 SETTINGS = _record(
     "steps group_size task_scope inline evgen evgen_rate task_fifo event_fifo lc_task"
     " rv_packet rv_value rv_position rv_fire rv_untouched rv_out_packet rv_out rv_token rv_replay rv_skip rv_scan"
     " mesh router_cycles credits conventional barrier barrier_cycles early_replay pipelined period"
     " columns nodes n_cores n_parts n_inlets n_hosts n_outputs max_depth"
-    " n_entries n_packets n_records buffer_ring open_words"
+    " n_entries n_packets n_records n_blocks buffer_ring open_words"
 )
 """Constants of a run; `task_scope` 0 position, 1 row, 2 pixel; `barrier` 1 global."""
 
 TOTALS = _record(
-    "now last_effect wheel_count nodes_used packets_used records_used free_node free_packet free_record"
+    "now last_effect wheel_count nodes_used packets_used records_used blocks_used free_node free_packet free_record free_block"
     " phase_step phase_depth steps_done events_done"
 )
 """The few numbers that belong to no unit."""
 
-PART = _record(
-    "core layer sender replay_sender c0 channels y0 rows x0 columns height_neurons state_rows depth"
+PART = _packed(
+    "touched_at emission replay_emission",
+    "step ready touched_from seen_step row column n_gates gate_first core sender replay_sender open_groups rows columns"
+    " pieces piece replay_step replay_row early_replay done_rows"
+    " layer c0 channels y0 x0 height_neurons state_rows depth"
     " low_row_at fresh_row_at fresh_column_at window_row_at window_column_at"
     " per_chunk update_cycles pool_cycles emit_cycles pooled"
-    " touched_from touched_at out_rows_at out_columns_at neuron_y0 neuron_x0 pieces inlet_first n_inlets gate_first n_gates"
-    " step row column piece ready emission cleared_row blocked_feed done_rows open_groups pending_credits seen_step"
-    " replay_step replay_row replay_column replay_emission replay_value replay_cleared early_replay"
+    " out_rows_at out_columns_at neuron_y0 neuron_x0 inlet_first n_inlets pending_credits replay_column replay_value",
 )
 """A part of a layer on a core: constants first, then where it is: the next output position to fire, the next to replay."""
 
-INLET = _record(
-    "part edge layer one_position broadcast gathers grouped offset delayed group_inputs group_outputs masked mask_at mask_words"
-    " per_chunk chunk_cycles chunks channels c0 width plane rows_at columns_at touch_rows_at touch_columns_at hi_row_at"
+INLET = _packed(
+    "mask_at",
+    "part one_position gathers grouped delayed masked width plane rows_at columns_at chunks chunk_cycles channels per_chunk"
+    " touch_rows_at touch_columns_at open_values broadcast c0 offset group_inputs group_outputs mask_words hi_row_at"
     " kernel_rows kernel_columns stride_y stride_x padding_y padding_x dilation_y dilation_x pool_y pool_x"
-    " upsample_y upsample_x"
-    " feed_first n_feeds open_values"
+    " upsample_y upsample_x feed_first n_feeds edge layer",
 )
 """A part with one incoming edge. `channels`, `chunks`: of one full round (convolution groups 1), over all sums of the edge."""
 
-FEED = _record(
-    "sender inlet gate host producer_core hi_at rank_at n_rows frontier granted sent received pending rows_at"
-)
-"""A producer of an inlet: `granted` rows so far (all steps), `sent` as credits, `received` by the producer."""
+FEED = _packed("frontier", "gate inlet n_rows received rank_at granted hi_at producer_core pending sender")
+"""A producer of an inlet: `granted` rows so far (all steps), `received` by the producer."""
 
-GATE = _record("feed_first n_feeds frontier at_frontier last_row_at last_column_at width plane")
+GATE = _packed("frontier", "at_frontier last_row_at last_column_at width plane feed_first n_feeds")
 """Feeds of one inlet whose producers own the same rows and columns: `frontier` is the least of theirs."""
 
 SENDER = _record(
@@ -84,36 +111,45 @@ SENDER = _record(
 )
 """What sends events: kind 0 a part, 1 a host port, 2 the replay of a part. A host port `looks_again` at a step's release."""
 
-GROUP = _record("tree dests_at n_dests local_at n_local remote to_host")
+GROUP = _packed("", "tree dests_at n_dests local_at n_local remote to_host")
 """Destinations of a packet: at `dests_at` triples (core, first feed, feeds), cores ascending."""
 
-CORE = _record(
-    "node parts_at n_parts job_end idle idle_state idle_since wake lc_free lc_busy eg_free"
-    " next_slot oldest_slot waiting_tasks tasks_max room room_max record_head record_tail record_shrink head_since"
-    " outbox outbox_values loop_packet loop_visible queue_first queue_last flits flits_max input_room"
-    " blocked retry limit source packet feed feeds_left started fresh_packet neuron_row neuron_column value fresh_scope"
-    " pending_credits unfinished replays"
+CORE = _packed(
+    "wake job_end idle_since retry limit lc_free lc_busy head_since eg_free",
+    "idle idle_state blocked stuck source packet feed feeds_left started fresh_packet neuron_row neuron_column value fresh_scope"
+    " queue_first queue_last queue_done awaited flits flits_max input_room"
+    " next_slot oldest_slot waiting_tasks tasks_max outbox loop_packet record_head record_shrink replays pending_credits"
+    " parts_at n_parts node room room_max record_tail outbox_values unfinished",
 )
-"""A core: its RISC-V, loop controller, event generator and FIFOs."""
+"""A core: its RISC-V, loop controller, event generator and FIFOs. The list of the NoC FIFO goes from `queue_done`, packets whose
+decoding has an end, over `queue_first`, the next one to decode, to `queue_last`; `awaited`: the router found no room in it."""
 
-RECORD = _record("part step row column value left visible end reserve count closes token scanned next")
+RECORD = _packed("value visible end", "part step row column left reserve count closes token scanned next")
 """A fire task's values in the event FIFO."""
 
-PACKET = _record("kind owner step y x value count flits group tree target_node target_port feed copies rank")
+PACKET = _packed("value", "kind group step y x count flits tree copies owner target_node target_port feed rank")
 """kind 0 events, 1 token, 2 credit; `owner` is a part, or -1 - host port."""
 
-BUFFER = _record("head count room eligible remaining sending feeder")
+BUFFER = _packed("eligible leaves_at sending", "head count room remaining leaving awaited feeder")
 """An input buffer of a router (node * 5 + port), filled by the output port `feeder` of a neighbour, or by a core (port 4) or the
-host (-1); `sending`: the host port is busy until this cycle."""
+host (-1); `sending`: the host port is busy until this cycle. `room` is without the flits of the packet that is `leaving`, which
+are free from `leaves_at` on; who found no room before that is known has it `awaited`."""
 
-PORT = _record("busy last requests wake ahead")
+PORT = _packed("busy wake", "last requests ahead")
 """An output port of a router (node * 5 + port); `ahead`: the buffer that it leads to, -1 for the core (port 4) and the host."""
 
 EMISSION = _record("position value count")
 """Active position of a sender: position in the layer's map, first entry of `Machine.channel`, number of values."""
 
-NODE = _record("time kind unit argument next")
-"""An entry of the time wheel, of a NoC FIFO (time: visible; unit: packet), or of a sink of the ideal network."""
+NODE = _packed("time", "kind unit argument next")
+"""An entry of the time wheel, or of a sink of the ideal network."""
+
+BLOCK_ENTRIES = 16
+BLOCK = _packed("", "next")
+"""A block of `BLOCK_ENTRIES` entries of a NoC FIFO, and the block behind it."""
+
+ENTRY = _packed("time", "packet flits")
+"""An entry of a NoC FIFO; `time`: visible, then the end of its decoding."""
 
 LINK = _record("flits waited")
 """An output port's flits, and the cycles that eligible packets waited for it (node * 5 + port)."""
@@ -132,8 +168,8 @@ INLET_COUNTS = _record(
 HOST_COUNTS = _record("flits link_flits ejected_flits sent dropped received")
 STEP = _record("release first_flit first_output last_output end")
 PART_TIMES = _record("start first_output done")
-RING = _record("packet visible")
-"""An entry of a NoC FIFO (core * + place) or of an input buffer (buffer * buffer_ring + place)."""
+RING = _packed("visible", "packet flits")
+"""An entry of an input buffer (buffer * buffer_ring + place)."""
 
 NODE_UNITS = _record("core host x y")
 """A router: its core (-1: none), 0 where a host port is at W (else -1), and its place on the mesh."""
@@ -213,6 +249,8 @@ buffer_at = _records("buffers", BUFFER)
 port_at = _records("ports", PORT)
 emission_at = _records("emissions", EMISSION)
 entry_at = _records("entries", NODE)
+queued_at = _records("queues", ENTRY)
+block_at = _records("blocks", BLOCK)
 slot_at = _records("wheel", FIRST)
 task_slot_at = _records("task_slots", TASK_SLOT)
 ring_at = _records("rings", RING)
@@ -244,6 +282,13 @@ def settings_of(m: int) -> Any:
 def totals_of(m: int) -> Any:
     """Return the totals of the run."""
     return _totals_at(m, 0)
+
+
+def zeros(size: int, dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return records that begin where a line of the processor's cache does, all zero."""
+    memory = np.zeros(size * dtype.itemsize + LINE_BYTES, dtype=np.uint8)
+    first = -memory.ctypes.data % LINE_BYTES
+    return memory[first : first + size * dtype.itemsize].view(dtype)
 
 
 class Machine:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from seneca_sim.kernels import inner_kernel
 from seneca_sim.kernels.chip_machine import (
+    BLOCK_ENTRIES,
+    block_at,
     core_at,
     entry_at,
     group_of,
     packet_at,
+    port_at,
     totals_of,
 )
 from seneca_sim.kernels.chip_wheel import (
@@ -19,22 +22,24 @@ __all__ = [
     "ARBITRATE",
     "CREDIT",
     "EVENTS",
-    "FREE_BUFFER",
-    "FREE_QUEUE",
     "HOST_PORT",
     "HOST_RECEIVES",
     "NEVER",
     "RISC_V",
     "SINK",
     "TOKEN",
+    "after_entry",
+    "give_block",
     "give_entry",
     "new_packet",
     "release_packet",
+    "take_block",
     "take_entry",
     "wake_core",
+    "wake_port",
 ]
 
-RISC_V, ARBITRATE, FREE_BUFFER, FREE_QUEUE, HOST_PORT, HOST_RECEIVES, SINK = 0, 1, 2, 3, 4, 5, 6
+RISC_V, ARBITRATE, HOST_PORT, HOST_RECEIVES, SINK = 0, 1, 2, 3, 4
 """Kinds of entries of the wheel."""
 EVENTS, TOKEN, CREDIT = 0, 1, 2
 """Kinds of packets."""
@@ -48,6 +53,15 @@ def wake_core(m: int, core: int, time: int) -> None:
     if time < unit.wake:
         unit.wake = time
         schedule(m, DECISIONS, time, RISC_V, core, 0)
+
+
+@inner_kernel
+def wake_port(m: int, port: int, time: int) -> None:
+    """Let an output port arbitrate at a cycle."""
+    unit = port_at(m, port)
+    if time < unit.wake:
+        unit.wake = time
+        schedule(m, DECISIONS, time, ARBITRATE, port, 0)
 
 
 @inner_kernel
@@ -95,6 +109,35 @@ def take_entry(m: int, time: int, unit: int) -> int:
     entry.unit = unit
     entry.next = -1
     return int(number)
+
+
+@inner_kernel
+def after_entry(m: int, place: int, last: int) -> int:
+    """Return the place behind a place of a NoC FIFO; -1 behind the last one."""
+    if place == last:
+        return -1
+    if (place + 1) % BLOCK_ENTRIES > 0:
+        return place + 1
+    return int(block_at(m, place // BLOCK_ENTRIES).next * BLOCK_ENTRIES)
+
+
+@inner_kernel
+def take_block(m: int) -> int:
+    """Take a block of entries of a NoC FIFO from the pool."""
+    totals = totals_of(m)
+    number = totals.free_block
+    totals.free_block = block_at(m, number).next
+    totals.blocks_used += 1
+    return int(number)
+
+
+@inner_kernel
+def give_block(m: int, number: int) -> None:
+    """Return a block to the pool."""
+    totals = totals_of(m)
+    block_at(m, number).next = totals.free_block
+    totals.free_block = number
+    totals.blocks_used -= 1
 
 
 @inner_kernel

@@ -14,6 +14,7 @@ from seneca_sim.kernels.chip_core import (
 )
 from seneca_sim.kernels.chip_decode import (
     decode,
+    decode_on,
 )
 from seneca_sim.kernels.chip_fire import (
     try_fire,
@@ -21,10 +22,9 @@ from seneca_sim.kernels.chip_fire import (
 from seneca_sim.kernels.chip_intake import (
     BLOCKED_CREDIT,
     BLOCKED_NETWORK,
-    BLOCKED_ROOM,
-    BLOCKED_SLOT,
     NOTHING,
     UNSURE,
+    waiting_state,
 )
 from seneca_sim.kernels.chip_machine import (
     core_at,
@@ -55,6 +55,7 @@ def next_job(m: int, core: int, now: int, exact: bool) -> int:
     """Start the first possible job of a core; return its end, NOTHING, or UNSURE."""
     unit = core_at(m, core)
     unit.blocked = 0
+    unit.stuck = 0
     unit.retry = NEVER
     settle(m, core, now)
     if unit.outbox >= 0:
@@ -79,27 +80,13 @@ def next_job(m: int, core: int, now: int, exact: bool) -> int:
             unit.limit = min(unit.limit, record_at(m, unit.record_head).visible)
     end = decode(m, core, now, exact)
     if end != NOTHING:
-        return end
+        return end if end == UNSURE else decode_on(m, core, end)
     if unit.replays and unit.outbox < 0:
         for index in range(unit.parts_at, unit.parts_at + unit.n_parts):
             end = try_replay(m, core, look(m, index), now)
             if end != NOTHING:
                 return end
     return NOTHING
-
-
-@inner_kernel
-def waiting_state(unit: Any) -> int:
-    """Return why a core that found nothing to do does nothing: its place in `engine.counts.CORE_STATES`."""
-    if unit.blocked & BLOCKED_NETWORK:
-        return 1
-    if unit.blocked & BLOCKED_ROOM:
-        return 2
-    if unit.blocked & BLOCKED_SLOT:
-        return 3
-    if unit.blocked & BLOCKED_CREDIT:
-        return 4
-    return 5 if unit.unfinished > 0 or unit.record_head >= 0 else 6
 
 
 @inner_kernel
@@ -139,6 +126,8 @@ def riscv(m: int, core: int, cycle: int) -> None:
         end = next_job(m, core, now, now == cycle)
         if end == UNSURE:
             break
+        if unit.stuck:
+            now, end = end, NOTHING
         if end == NOTHING:
             if not waits_for_itself(unit):
                 rest(m, core, now)

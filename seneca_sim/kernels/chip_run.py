@@ -9,7 +9,6 @@ from seneca_sim.kernels.chip_ideal import (
 )
 from seneca_sim.kernels.chip_machine import (
     WHEEL_SLOTS,
-    core_at,
     entry_at,
     settings_of,
     slot_at,
@@ -17,13 +16,9 @@ from seneca_sim.kernels.chip_machine import (
 )
 from seneca_sim.kernels.chip_network import (
     arbitrate,
-    free_buffer,
-    wake_waiting,
 )
 from seneca_sim.kernels.chip_packets import (
     ARBITRATE,
-    FREE_BUFFER,
-    FREE_QUEUE,
     HOST_PORT,
     RISC_V,
     wake_core,
@@ -35,21 +30,6 @@ __all__ = ["FULL", "MORE", "QUIET", "begin", "open_phase", "run"]
 
 QUIET, FULL, MORE = 0, 1, 2
 """Why `run` returned: nothing is left to do, an array must grow, the cycle budget is used up."""
-
-
-@inner_kernel
-def take_effect(m: int, kind: int, unit: int, argument: int, cycle: int) -> None:
-    """Make one effect visible."""
-    if kind == FREE_BUFFER:
-        free_buffer(m, unit, cycle)
-    elif kind == FREE_QUEUE:
-        core = core_at(m, unit)
-        core.flits -= argument
-        core.input_room += argument
-        if settings_of(m).mesh:
-            wake_waiting(m, core.node * 5 + 4, cycle)
-    else:
-        host_receives(m, unit, argument, cycle)
 
 
 @inner_kernel
@@ -87,7 +67,7 @@ def serve(m: int, queue: int, cycle: int) -> bool:
             totals.wheel_count -= 1
             totals.nodes_used -= 1
             if queue == EFFECTS:
-                take_effect(m, kind, unit, argument, cycle)
+                host_receives(m, unit, argument, cycle)
             else:
                 decide(m, kind, unit, cycle)
         number = following
@@ -121,6 +101,7 @@ def run(m: int, until: int, margin: int) -> int:
         if (
             totals.nodes_used + margin > settings_of(m).n_entries
             or totals.packets_used + margin > settings_of(m).n_packets
+            or totals.blocks_used + margin > settings_of(m).n_blocks
             or totals.records_used + margin > settings_of(m).n_records
         ):
             return FULL

@@ -33,6 +33,7 @@ from seneca_sim.kernels.chip_machine import (
     sender_at,
     settings_of,
 )
+from seneca_sim.kernels.chip_network import room_of
 from seneca_sim.kernels.chip_packets import (
     CREDIT,
     EVENTS,
@@ -104,6 +105,19 @@ def count_values(m: int, emission: Any, low: int, high: int) -> Any:
 
 
 @inner_kernel
+def wait_for_room(m: int, core: int, now: int, exact: bool) -> int:
+    """Return NOTHING if the router surely has no room for the finished packet, else UNSURE; note when it may have some."""
+    unit = core_at(m, core)
+    buffer = buffer_at(m, unit.node * 5 + 4)
+    unit.blocked |= BLOCKED_NETWORK
+    if buffer.leaves_at > now:
+        unit.retry = min(unit.retry, buffer.leaves_at)
+        return NOTHING
+    buffer.awaited = 1
+    return NOTHING if exact else UNSURE
+
+
+@inner_kernel
 def try_inject(m: int, core: int, now: int, exact: bool) -> int:
     """Class 1: hand the finished packet to the router and to the core's own input."""
     unit = core_at(m, core)
@@ -115,9 +129,8 @@ def try_inject(m: int, core: int, now: int, exact: bool) -> int:
     if local and unit.loop_packet >= 0:
         unit.blocked |= BLOCKED_NETWORK
         return NOTHING
-    if remote and settings_of(m).mesh and buffer_at(m, unit.node * 5 + 4).room < packet.flits:
-        unit.blocked |= BLOCKED_NETWORK
-        return NOTHING if exact else UNSURE
+    if remote and settings_of(m).mesh and room_of(m, unit.node * 5 + 4, now) < packet.flits:
+        return wait_for_room(m, core, now, exact)
     end = begin_job(m, core, now, packet.flits if remote else 1)
     counts = part_counts_at(m, packet.step * settings_of(m).n_parts + packet.owner)
     counts.rv_cycles += end - now

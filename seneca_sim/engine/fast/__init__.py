@@ -62,7 +62,7 @@ def _execute(plan: Plan, progress: Progress | None) -> Machine:
     while True:
         status = run_machine(machine.address, int(machine.totals["now"]) + CYCLES_A_CALL, margin)
         if status == FULL:
-            grow(machine)
+            grow(machine, margin)
         elif status == QUIET and not (machine.settings["barrier"] and open_phase(machine.address)):
             if int(machine.totals["steps_done"]) < steps:
                 raise DeadlockError(explain_deadlock(plan, machine))

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seneca_sim.kernels.chip_machine import zeros
+
 __all__ = ["fill", "filled", "free_list"]
 
 
@@ -18,7 +20,7 @@ def fill(record: Any, **values: Any) -> None:
 
 def filled(size: int, dtype: np.dtype[np.void]) -> NDArray[np.void]:
     """Return records whose fields are all -1: none, or not yet."""
-    table = np.zeros(size, dtype=dtype)
+    table = zeros(size, dtype)
     for name in dtype.names or ():
         table[name] = -1
     return table
@@ -26,7 +28,7 @@ def filled(size: int, dtype: np.dtype[np.void]) -> NDArray[np.void]:
 
 def free_list(dtype: np.dtype[np.void], size: int, link: str) -> NDArray[np.void]:
     """Return records that are all free, chained through a field."""
-    pool = np.zeros(size, dtype=dtype)
+    pool = zeros(size, dtype)
     pool[link] = np.arange(1, size + 1)
     pool[link][-1] = -1
     return pool

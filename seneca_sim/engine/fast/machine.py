@@ -26,10 +26,14 @@ from seneca_sim.kernels import chip_machine as records
 
 __all__ = ["build_machine", "grow", "margin_of"]
 
+POOL = 2
+"""Entries of a pool to begin with, in margins."""
+
 
 def margin_of(plan: Plan) -> int:
-    """Return how many entries of any pool one cycle may take at most, also where RISC-V takes no time for a credit."""
-    return 80 * len(plan.mapping.place) + 16 * plan.nodes + 4 * len(plan.feeds) + 64
+    """Return how many entries of any pool one cycle may take at most; in the ideal network a packet has one at each sink."""
+    offers = 4 * len(plan.feeds) if plan.timing.noc == "ideal" else 0
+    return 80 * len(plan.mapping.place) + 64 * plan.nodes + offers + 64
 
 
 def build_machine(plan: Plan) -> records.Machine:
@@ -56,12 +60,14 @@ def build_machine(plan: Plan) -> records.Machine:
         "senders": senders,
         "groups": groups,
         "cores": cores,
-        "records": free_list(records.RECORD, 4 * margin, "next"),
-        "packets": free_list(records.PACKET, 4 * margin, "copies"),
+        "records": free_list(records.RECORD, POOL * margin, "next"),
+        "packets": free_list(records.PACKET, POOL * margin, "copies"),
+        "blocks": free_list(records.BLOCK, POOL * margin, "next"),
+        "queues": records.zeros(POOL * margin * records.BLOCK_ENTRIES, records.ENTRY),
         "buffers": buffer_records(plan),
         "ports": port_records(plan),
         "emissions": emissions,
-        "entries": free_list(records.NODE, 8 * margin, "next"),
+        "entries": free_list(records.NODE, POOL * margin, "next"),
         "wheel": filled(2 * records.WHEEL_SLOTS, records.FIRST),
         "emission_start": np.ascontiguousarray(emission_start),
         "table": plan.table.array(),
@@ -69,30 +75,33 @@ def build_machine(plan: Plan) -> records.Machine:
         "mask": masks,
         "tree": trees,
         "touched": touched,
-        "task_slots": np.zeros(n_cores * plan.timing.task_fifo, dtype=records.TASK_SLOT),
-        "rings": np.zeros(n_nodes * 5 * plan.timing.buffer_flits, dtype=records.RING),
+        "task_slots": records.zeros(n_cores * plan.timing.task_fifo, records.TASK_SLOT),
+        "rings": records.zeros(n_nodes * 5 * plan.timing.buffer_flits, records.RING),
         "open_masks": np.zeros(len(inlets) * words, dtype=records.BITS),
         "nodes": node_records(plan),
-        "part_counts": np.zeros(steps * len(parts), dtype=records.PART_COUNTS),
-        "inlet_counts": np.zeros(steps * len(inlets), dtype=records.INLET_COUNTS),
-        "host_counts": np.zeros(steps, dtype=records.HOST_COUNTS),
+        "part_counts": records.zeros(steps * len(parts), records.PART_COUNTS),
+        "inlet_counts": records.zeros(steps * len(inlets), records.INLET_COUNTS),
+        "host_counts": records.zeros(steps, records.HOST_COUNTS),
         "part_times": filled(steps * len(parts), records.PART_TIMES),
-        "states": np.zeros(n_cores * len(CORE_STATES), dtype=records.CYCLES),
-        "links": np.zeros(n_nodes * 5, dtype=records.LINK),
+        "states": records.zeros(n_cores * len(CORE_STATES), records.CYCLES),
+        "links": records.zeros(n_nodes * 5, records.LINK),
         "steps": filled(steps, records.STEP),
-        "output_ends": np.zeros(steps, dtype=records.COUNT),
+        "output_ends": records.zeros(steps, records.COUNT),
     }
     return records.Machine(arrays)
 
 
-def grow(machine: records.Machine) -> None:
-    """Double every pool; nothing in it changes."""
+def grow(machine: records.Machine, margin: int) -> None:
+    """Double every pool that has less than a margin left; nothing in it changes."""
     totals = machine.totals
-    for name, field, free, size in (
-        ("records", "next", "free_record", "n_records"),
-        ("packets", "copies", "free_packet", "n_packets"),
-        ("entries", "next", "free_node", "n_entries"),
+    for name, field, free, used, size in (
+        ("records", "next", "free_record", "records_used", "n_records"),
+        ("packets", "copies", "free_packet", "packets_used", "n_packets"),
+        ("blocks", "next", "free_block", "blocks_used", "n_blocks"),
+        ("entries", "next", "free_node", "nodes_used", "n_entries"),
     ):
+        if machine.settings[size] - totals[used] >= margin:
+            continue
         old = machine[name]
         new = np.zeros(2 * len(old), dtype=old.dtype)
         new[: len(old)] = old
@@ -101,11 +110,15 @@ def grow(machine: records.Machine) -> None:
         totals[free] = len(old)
         machine.settings[size] = len(new)
         machine.replace(name, new)
+        if name == "blocks":
+            queues = records.zeros(len(new) * records.BLOCK_ENTRIES, records.ENTRY)
+            queues[: len(machine["queues"])] = machine["queues"]
+            machine.replace("queues", queues)
 
 
 def _totals() -> NDArray[np.void]:
     """Return the totals of a chip that has not begun."""
-    totals = np.zeros(1, dtype=records.TOTALS)
+    totals = records.zeros(1, records.TOTALS)
     totals["phase_step"] = 0
     totals["phase_depth"] = -1
     return totals
@@ -128,16 +141,17 @@ def _settings(plan: Plan, margin: int, words: int) -> NDArray[np.void]:
         "n_cores": len(plan.mapping.place),
         "n_parts": len(plan.parts),
         "n_inlets": len(plan.inlets),
-        "n_entries": 8 * margin,
-        "n_packets": 4 * margin,
-        "n_records": 4 * margin,
+        "n_entries": POOL * margin,
+        "n_packets": POOL * margin,
+        "n_records": POOL * margin,
+        "n_blocks": POOL * margin,
         "buffer_ring": plan.timing.buffer_flits,
         "open_words": words,
         "n_hosts": len(plan.hosts),
         "n_outputs": sum(layer_of(plan, part).is_output for part in range(len(plan.parts))),
         "max_depth": max(depth_of(plan.network)),
     }
-    settings = np.zeros(1, dtype=records.SETTINGS)
+    settings = records.zeros(1, records.SETTINGS)
     for name in records.SETTINGS.names or ():
         settings[name] = int(values[name])
     return settings

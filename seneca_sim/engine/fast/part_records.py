@@ -24,7 +24,7 @@ __all__ = ["inlet_records", "mask_words", "part_records"]
 
 def part_records(plan: Plan, emission_start: NDArray[np.int64]) -> tuple[NDArray[np.void], NDArray[np.void]]:
     """Return the records of the parts and the touched stamps of those that need them."""
-    table = np.zeros(len(plan.parts), dtype=records.PART)
+    table = records.zeros(len(plan.parts), records.PART)
     depth, stamps = depth_of(plan.network), 0
     for number, (part, plan_part) in enumerate(zip(plan.mapping.parts, plan.parts, strict=True)):
         record, layer, costs = table[number], plan.network.layers[part.layer], plan.costs.layers[part.layer]
@@ -96,7 +96,7 @@ def _feeds_back(plan: Plan, layer: int) -> bool:
 
 def inlet_records(plan: Plan, mask_at: list[tuple[int, int]]) -> NDArray[np.void]:
     """Return the records of the inlets."""
-    table = np.zeros(len(plan.inlets), dtype=records.INLET)
+    table = records.zeros(len(plan.inlets), records.INLET)
     first_feed = 0  # feeds are numbered inlet by inlet; some inlets have none
     for number, inlet in enumerate(plan.inlets):
         edge, part = inlet.link, plan.mapping.parts[inlet.part]

@@ -25,7 +25,7 @@ from seneca_sim.mapping.types import Mapping
 __all__ = ["Feed", "Inlet", "PartPlan", "Plan", "Sender", "make_plan"]
 
 Span = tuple[int, int]
-ALWAYS = 1 << 40
+ALWAYS = 1 << 30
 
 
 @dataclass(slots=True, eq=False)

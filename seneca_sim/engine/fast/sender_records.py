@@ -42,7 +42,7 @@ def emission_records(plan: Plan, channels: ChannelPool) -> tuple[NDArray[np.void
         tables.append(table)
         starts.append(start + base)
         base += len(table)
-    emissions = np.zeros(base + 1, dtype=records.EMISSION)
+    emissions = records.zeros(base + 1, records.EMISSION)
     flat = np.concatenate([*tables, np.zeros((1, 3), np.int64)])
     for number, name in enumerate(("position", "value", "count")):
         emissions[name] = flat[:, number]
@@ -65,7 +65,7 @@ def _pairs_of(plan: Plan, layer: int) -> int:
 
 def sender_records(plan: Plan, emission_start: NDArray[np.int64], places: list[tuple[int, ...]]) -> NDArray[np.void]:
     """Return the records of the senders."""
-    table = np.zeros(len(plan.senders), dtype=records.SENDER)
+    table = records.zeros(len(plan.senders), records.SENDER)
     for number, sender in enumerate(plan.senders):
         shape = plan.network.layers[sender.layer].out_shape
         pairs, header = _pairs_of(plan, sender.layer), plan.timing.header_flits
@@ -132,7 +132,7 @@ def group_records(plan: Plan) -> tuple[NDArray[np.void], list[tuple[int, ...]], 
         groups += [_group(plan, sender, members[row_sets[:, r]].tolist(), trees) for r in range(row_sets.shape[1])]
         classes = plan.table.add(row_class), plan.table.add(column_class)
         places.append((*classes, column_sets.shape[1], event_group, token_group))
-    table = np.zeros(len(groups), dtype=records.GROUP)
+    table = records.zeros(len(groups), records.GROUP)
     for number, group in enumerate(groups):
         fill(table[number], **group)
     masks = [tree_of(source, exits, plan.columns, plan.nodes) for source, exits in trees]

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 NEVER = 1 << 60
-UNLIMITED = 1 << 40
+UNLIMITED = 1 << 30
 
 
 def _initial_grants(plan: Plan, feed: Feed, highest: NDArray[np.int32]) -> int:
@@ -44,7 +44,7 @@ def _initial_grants(plan: Plan, feed: Feed, highest: NDArray[np.int32]) -> int:
 
 def feed_records(plan: Plan) -> NDArray[np.void]:
     """Return the records of the feeds, with the initial grants known on both sides."""
-    table = np.zeros(len(plan.feeds), dtype=records.FEED)
+    table = records.zeros(len(plan.feeds), records.FEED)
     for number, feed in enumerate(plan.feeds):
         sender, highest = plan.senders[feed.sender], highest_rows(plan, feed)
         granted = _initial_grants(plan, feed, highest)
@@ -53,7 +53,6 @@ def feed_records(plan: Plan) -> NDArray[np.void]:
             sender=feed.sender,
             inlet=feed.inlet,
             gate=feed.gate,
-            host=sender.host,
             producer_core=sender.core,
             hi_at=plan.table.add(highest),
             rank_at=plan.table.add(row_ranks(plan, feed)),
@@ -66,7 +65,7 @@ def feed_records(plan: Plan) -> NDArray[np.void]:
 
 def gate_records(plan: Plan) -> NDArray[np.void]:
     """Return the records of the gates."""
-    table = np.zeros(len(plan.gates), dtype=records.GATE)
+    table = records.zeros(len(plan.gates), records.GATE)
     for number, feeds in enumerate(plan.gates):
         source = plan.network.layers[plan.inlets[plan.feeds[feeds[0]].inlet].source].out_shape
         fill(
@@ -84,7 +83,7 @@ def gate_records(plan: Plan) -> NDArray[np.void]:
 
 def core_records(plan: Plan) -> NDArray[np.void]:
     """Return the records of the cores."""
-    table = np.zeros(len(plan.mapping.place), dtype=records.CORE)
+    table = records.zeros(len(plan.mapping.place), records.CORE)
     for name in (
         "record_head",
         "record_tail",
@@ -94,6 +93,7 @@ def core_records(plan: Plan) -> NDArray[np.void]:
         "packet",
         "queue_first",
         "queue_last",
+        "queue_done",
     ):
         table[name] = -1
     table["wake"] = NEVER
@@ -119,7 +119,7 @@ def core_records(plan: Plan) -> NDArray[np.void]:
 
 def buffer_records(plan: Plan) -> NDArray[np.void]:
     """Return the records of the input buffers."""
-    table = np.zeros(plan.nodes * 5, dtype=records.BUFFER)
+    table = records.zeros(plan.nodes * 5, records.BUFFER)
     table["room"] = plan.timing.buffer_flits
     ahead = buffers_ahead(plan)
     table["feeder"] = -1
@@ -142,7 +142,7 @@ def buffers_ahead(plan: Plan) -> NDArray[np.int64]:
 
 def port_records(plan: Plan) -> NDArray[np.void]:
     """Return the records of the output ports; in the ideal network a sink's queue goes from `requests` to `last`."""
-    table = np.zeros(plan.nodes * 5, dtype=records.PORT)
+    table = records.zeros(plan.nodes * 5, records.PORT)
     table["ahead"] = buffers_ahead(plan)
     table["last"] = LOCAL if plan.timing.noc == "mesh" else -1
     table["wake"] = NEVER
