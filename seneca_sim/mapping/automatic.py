@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from seneca_sim.activity.trace import Trace
 from seneca_sim.chip import Chip
 from seneca_sim.errors import RequestError
 from seneca_sim.graph.network import Network
-from seneca_sim.mapping.goals import GOALS, STRATEGIES, Draft, Task, items
-from seneca_sim.mapping.memory import core_memory
+from seneca_sim.mapping.geometry import neuron_box
+from seneca_sim.mapping.goals import GOALS, ROOMY, STRATEGIES, USEFUL_WINDOW, Draft, Task, items
+from seneca_sim.mapping.memory import Memory, core_memory, layer_memory
 from seneca_sim.mapping.packing import lower_bound
 from seneca_sim.mapping.placement import host_rows, mesh_size, place_cores, traffic
 from seneca_sim.mapping.provision import provision_rows
@@ -58,12 +61,34 @@ def automatic_mapping(
             break
         for part in parts:
             assumed[part.layer] = max(assumed[part.layer], part.state_rows)
+    if goal in ROOMY:
+        parts = _with_more_rows(network, chip, parts, memory)
     mesh = mesh_size(chip, n_cores)
     ports = host_rows(sum(layer.is_input for layer in network.layers), mesh[1])
     place = place_cores(traffic(network, chip, parts, n_cores, trace), mesh, ports, seed)
     mapping = Mapping(network.name, parts, mesh, place, ports)
     validate_mapping(network, chip, mapping)
     return mapping
+
+
+def _with_more_rows(network: Network, chip: Chip, parts: tuple[Part, ...], memory: Memory) -> tuple[Part, ...]:
+    """Give layers, first to last, as many state rows as are of use and as the memory left on all of their cores holds."""
+    wanted = _provisioned(network, chip, parts, max(USEFUL_WINDOW, chip.flow.window.value))
+    free = chip.core.data_memory_bits.value - memory.cores.sum(axis=1)
+    found = list(parts)
+    for number in dict.fromkeys(part.layer for part in parts):
+        here = [index for index, part in enumerate(parts) if part.layer == number]
+        per_row = np.zeros_like(free)
+        for index in here:
+            columns = neuron_box(network.layers[number], parts[index])[1]
+            channels = parts[index].channels[1] - parts[index].channels[0]
+            bits = layer_memory(network, chip, number).neuron_bits
+            per_row[parts[index].core] += channels * (columns[1] - columns[0]) * bits
+        room = int((free // np.maximum(per_row, 1))[per_row > 0].min()) if per_row.any() else 0
+        for index in here:
+            found[index] = replace(parts[index], state_rows=min(wanted[index], parts[index].state_rows + room))
+        free -= per_row * max((found[index].state_rows - parts[index].state_rows for index in here), default=0)
+    return tuple(found)
 
 
 def fewest_cores_bound(network: Network, chip: Chip) -> int:
@@ -82,12 +107,11 @@ def _rows_of_whole_layers(network: Network, chip: Chip) -> dict[int, int]:
     return {part.layer: rows for part, rows in zip(parts, _provisioned(network, chip, parts), strict=True)}
 
 
-def _provisioned(network: Network, chip: Chip, parts: Sequence[Part]) -> tuple[int, ...]:
-    """Return the state rows of parts by the chip's flow settings."""
+def _provisioned(network: Network, chip: Chip, parts: Sequence[Part], window: int | None = None) -> tuple[int, ...]:
+    """Return the state rows of parts by the chip's flow settings, or for another window."""
     flow = chip.flow
-    return provision_rows(
-        network, parts, window=flow.window.value, order=flow.order.value, early_replay=flow.early_replay.value
-    )
+    rows = flow.window.value if window is None else window
+    return provision_rows(network, parts, window=rows, order=flow.order.value, early_replay=flow.early_replay.value)
 
 
 def _parts(network: Network, chip: Chip, drafts: Sequence[Draft]) -> tuple[Part, ...]:

@@ -23,6 +23,8 @@ from seneca_sim.graph.network import Network
 from seneca_sim.mapping.balance import SHARED_PRECISION, Allocation, least_load, packed
 from seneca_sim.mapping.cost import layer_cost, sent_values
 from seneca_sim.mapping.memory import layer_memory
+from seneca_sim.mapping.pipeline import RowPipeline
+from seneca_sim.mapping.refine import refined
 from seneca_sim.mapping.splits import UNLIMITED
 from seneca_sim.mapping.strips import FILLED, LayerStrips, bursts, cheapest
 
@@ -47,6 +49,8 @@ class StripProblem:
 
     layers: tuple[LayerStrips, ...]
     parents: tuple[int | None, ...]
+    pipeline: RowPipeline | None = None
+    """What rows wait for; None where it is not asked for."""
 
     def within(self, most_load: float, waiting: float, cores: float, room: float = 1.0) -> list[tuple[int, int]] | None:
         """Return the (choice, count) of each layer of the cut with the fewest parts within a load; None if they are too many."""
@@ -99,11 +103,16 @@ def balanced_strips(problem: StripProblem, cores: int, limit: int) -> tuple[floa
     """Return (objective, cut) of the best found within the cores, parts on cores of their own or packed; None if none is."""
     chosen = [cells for waiting in WAITING if (cells := _apart(problem, cores, waiting)) is not None]
     best = min(chosen, key=problem.latency, default=None)
-    apart = None if best is None else (problem.latency(best), problem.splits(best))
+    apart = None if best is None else (problem.latency(best), problem.splits(_refined(problem, best, cores)))
     most = UNLIMITED if best is None else SHARING_GAIN * problem.latency(best)
     tries = [(room, waiting) for room in ROOM for waiting in WAITING[:2]]
     packings = [found for each in tries if (found := _shared(problem, cores, limit, most, *each)) is not None]
     return min(packings, key=lambda packing: packing[0]) if packings else apart
+
+
+def _refined(problem: StripProblem, chosen: list[tuple[int, int]], cores: int) -> list[tuple[int, int]]:
+    """Return a cut with a lower latency of a step, where one is found."""
+    return chosen if problem.pipeline is None else refined(problem, problem.pipeline, chosen, cores)[1]
 
 
 def rows_latency(problem: StripProblem, network: Network, allocation: Allocation) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seneca_sim.activity.trace import Trace
 from seneca_sim.chip import Chip
@@ -17,10 +17,11 @@ from seneca_sim.mapping.cost import layer_cost
 from seneca_sim.mapping.geometry import Span, output_range
 from seneca_sim.mapping.memory import layer_memory, weight_owners
 from seneca_sim.mapping.packing import Item, lower_bound, pack
+from seneca_sim.mapping.pipeline import RowPipeline, row_pipeline, row_shares
 from seneca_sim.mapping.powers import least_powers, relieved, teams_of
 from seneca_sim.mapping.splits import UNLIMITED, LayerSplits, Split, even_ranges, part_bits, row_choices
 
-__all__ = ["GOALS", "STRATEGIES", "Draft", "Task", "items"]
+__all__ = ["GOALS", "ROOMY", "STRATEGIES", "USEFUL_WINDOW", "Draft", "Task", "items"]
 
 GOALS = ("fewest-cores", "balanced", "power-of-two", "energy")
 """fewest-cores: as few as the memories allow. balanced: lowest latency within `cores` (`balanced.py`). power-of-two: each
@@ -28,6 +29,10 @@ layer's channels in equal parts, the least power of two that fits; where `cores`
 twice as many, in channels and then in strips of columns, again and again, while they last; layers with the same weights share
 cores (`powers.py`). energy: fewest padded chunks and repeated deliveries within `cores`, layers sharing cores where they fit;
 latency is not weighed."""
+ROOMY = ("balanced",)
+"""Goals that fill free memory with state rows: layers that are busy at different times then wait less for each other."""
+USEFUL_WINDOW = 8
+"""Rows that producers may run ahead where there is memory; more of them hardly change the latency."""
 REFINEMENTS = 2
 """Times that loads are computed anew for producers cut as found."""
 SMALL_MAP = 4096
@@ -145,6 +150,7 @@ def _balanced(task: Task) -> list[Draft]:
     found: Allocation | None = None
     for _ in range(REFINEMENTS):
         problem = strip_problem(task.network, task.chip, task.trace, task.state_rows, cuts)
+        problem = replace(problem, pipeline=_pipeline(task))
         cores = _budget(task, problem)
         again = balanced_strips(problem, cores, task.limit)
         if again is None:
@@ -155,6 +161,18 @@ def _balanced(task: Task) -> list[Draft]:
             break
         found, cuts = better, _channel_cuts(better.splits)
     return _fewest_cores(task) if found is None else _drafts(found, task.network)
+
+
+def _pipeline(task: Task) -> RowPipeline | None:
+    """Return what rows of the network wait for; None where no layer has more than one, or all wait for whole maps."""
+    network, chip = task.network, task.chip
+    single = max(network.layers[number].out_shape[1] for number in task.mapped) == 1
+    if single or chip.flow.order.value == "conventional":
+        return None
+    shares = {number: row_shares(layer_cost(network, chip, number, task.trace)) for number in task.mapped}
+    ahead = max(0, USEFUL_WINDOW - chip.flow.window.value)
+    rows = {number: have + ahead for number, have in task.state_rows.items()}
+    return row_pipeline(network, rows, shares)
 
 
 def _by_rows(task: Task, problem: StripProblem, cores: int, cuts: Cuts) -> tuple[float, Allocation] | None:
