@@ -3,7 +3,7 @@
 What is minimised is the sum of flits x hops over all (sender, receiver) pairs, estimated per time step. A multicast tree crosses
 shared links once, so the true link count is lower; pairs are a stand-in that can be updated in one pass over the cores. On
 six cores, where all placements can be tried, annealing finds the best in more than half of the cases and is at most 5 % above it
-(`tests/mapping/test_placement.py`); larger meshes are not checked.
+(`tests/mapping/test_placement.py`); a dozen cores can be checked with CP-SAT (`placement_check.py`), larger meshes are not.
 """
 
 from __future__ import annotations

@@ -1,18 +1,22 @@
 """Placement: the mesh, the way that packets go, and the optimum of small systems by brute force."""
 
 import itertools
+import sys
 
 import numpy as np
 import pytest
 
 from seneca_sim.chip import load_chip
+from seneca_sim.errors import MappingError
 from seneca_sim.mapping.automatic import automatic_mapping
 from seneca_sim.mapping.placement import Traffic, flit_hops, host_rows, mesh_size, place_cores, serpentine, traffic
+from seneca_sim.mapping.placement_check import optimal_placement
 from seneca_sim.mapping.types import Part
 from tests.mapping.systems import chain, conv, host, layer, network, whole
 from tests.networks import random_network
 
 SENECA = load_chip("seneca")
+COMPUTE_BOUND = load_chip("seneca-seed-table")
 
 
 def random_traffic(rng, cores, hosts=1):
@@ -92,3 +96,50 @@ def test_annealing_is_within_five_percent_of_the_best_of_all_placements_on_small
         gaps.append(flit_hops(load, place_cores(load, (3, 2), (1,), seed), (1,)) / least - 1)
     assert 0 < max(gaps) <= 0.05
     assert sorted(gaps)[len(gaps) // 2] == 0
+
+
+def loads_of_mappings():
+    """Traffic of real pipelines on small meshes."""
+    for channels, cores in (((16, 32, 16), 8), ((32, 32), 9)):
+        layers = [host(size=12)]
+        for number, wide in enumerate(channels):
+            edge = conv(number, layers[-1].shape[0], wide)
+            layers.append(layer(f"conv{number}", wide, 12, edge, is_output=number == len(channels) - 1))
+        net = network(*layers)
+        mapping = automatic_mapping(net, COMPUTE_BOUND, goal="power-of-two", cores=cores)
+        yield traffic(net, COMPUTE_BOUND, mapping.parts, mapping.n_cores, None), mapping
+
+
+def test_cp_sat_finds_the_best_of_all_placements():
+    pytest.importorskip("ortools", reason="OR-Tools is not installed (extra ortools)")
+    for seed in range(4):
+        load = random_traffic(np.random.default_rng(seed), 5)
+        nodes = [(x, y) for x in range(3) for y in range(2)]
+        best = min(flit_hops(load, pick, (0,)) for pick in itertools.permutations(nodes, 5))
+        checked = optimal_placement(load, (3, 2), (0,))
+        assert checked.proven
+        assert checked.flit_hops == pytest.approx(best)
+        assert checked.bound == pytest.approx(best)
+
+
+def test_annealed_mappings_are_within_five_percent_of_what_cp_sat_proves():
+    pytest.importorskip("ortools", reason="OR-Tools is not installed (extra ortools)")
+    for load, mapping in loads_of_mappings():
+        checked = optimal_placement(load, mapping.mesh, mapping.host_rows, seconds=20.0)
+        found = flit_hops(load, mapping.place, mapping.host_rows)
+        assert found >= checked.bound * (1 - 1e-6)
+        assert checked.proven
+        assert checked.gap(found) <= 0.05
+
+
+def test_the_check_says_what_is_missing(monkeypatch):
+    load = random_traffic(np.random.default_rng(0), 5)
+    with pytest.raises(MappingError) as refusal:
+        optimal_placement(load, (2, 2), (0,))
+    assert str(refusal.value) == "5 cores do not fit a mesh of 2 x 2 = 4; use a larger mesh"
+    monkeypatch.setitem(sys.modules, "ortools.sat.python", None)
+    with pytest.raises(MappingError) as refusal:
+        optimal_placement(load, (3, 2), (0,))
+    assert str(refusal.value) == (
+        "the check of placements needs OR-Tools, which is not installed; install seneca-sim[ortools]"
+    )
