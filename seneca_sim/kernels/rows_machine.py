@@ -6,16 +6,17 @@ no different from another. Times are cycles as floats. Indices are -1 for none. 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, cast
 
+import numba
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from seneca_sim.kernels import inner_kernel
-
-__all__ = [
-    "CORE", "ENTRY", "INLET", "ITEM", "PART", "ROUTE", "ROUTE_ROW", "ROW", "SENDER", "SETTINGS", "Machine", "next_unit", "wake",
-]  # fmt: skip
 
 
 def _record(times: str, indices: str) -> np.dtype[np.void]:
@@ -27,9 +28,9 @@ def _record(times: str, indices: str) -> np.dtype[np.void]:
     return np.dtype([(n, np.float64) for n in times.split()] + [(n, np.int64) for n in indices.split()])
 
 
-CORE = _record("control compute room", "part_first part_end first last local_first local_last")
-"""Ends of the last work on RISC-V, loop controller and event FIFO; its parts in `table`, latest layer first; its queues of items,
-from the network and from itself."""
+CORE = _record("control compute room to_host", "part_first part_end first last local_first local_last")
+"""Ends of the last work on RISC-V, loop controller and event FIFO; cycles to the host; its parts in `table`, latest layer first;
+its queues of items, from the network and from itself."""
 PART = _record(
     "share at_end heard_at", "core sender replay width early heard_step inlet_first inlet_end entry_first entry_end"
 )
@@ -54,89 +55,149 @@ ENTRY = _record("near far way", "route inlet place_at grant_at height room_at gr
 """A route reaches an inlet: cycles on the way from its nearest and farthest sender, and of credits; tables of the item of each
 row, of output rows that must have fired before a row is granted, and of items that must have been served before there is room
 for it (-1: there always is); rows through time that are granted, and that find room."""
-SETTINGS = _record("", "steps cores units queued pipelined period waived")
+SETTINGS = _record("", "steps cores ports units entries queued pipelined period waived")
 """`waived`: a chip that would deadlock goes on without credits."""
 
 
-class Machine(NamedTuple):
-    """All state of a run."""
+UNIT = _record("key", "place")
+"""A core, host port or item, in this order: when it is looked at, and its place in the queue."""
+WAITING = _record("", "unit")
+"""The queue: a heap of units, the first one first."""
+STEP = _record("release ends", "awaited")
+"""A step: its release (`inf` while not known), its last end-of-step token, output parts that have not ended it."""
+PORT = _record("", "first end")
+"""Senders of a host port, in `table`; lowest layer first."""
+NUMBER = _record("", "value")
+SHARE = _record("value", "")
+"""What `room_at` says of the item that must have been served: its share."""
+_SLOTS: dict[str, int] = {}
 
-    settings: NDArray[Any]
-    cores: NDArray[Any]
-    parts: NDArray[Any]
-    inlets: NDArray[Any]
-    items: NDArray[Any]
-    senders: NDArray[Any]
-    rows: NDArray[Any]
-    routes: NDArray[Any]
-    route_rows: NDArray[Any]
-    entries: NDArray[Any]
-    table: NDArray[np.int64]
-    fractions: NDArray[np.float64]
-    """Of the item in `room_at` that must have been served."""
-    ports: NDArray[np.int64]
-    """(ports, 2) first and end, in `table`, of the senders of each host port; lowest layer first."""
-    key: NDArray[np.float64]
-    """By unit (cores, then host ports, then items): when it is looked at."""
-    heap: NDArray[np.int64]
-    place: NDArray[np.int64]
-    """Where each unit is in the heap."""
-    release: NDArray[np.float64]
-    """(T,) when the steps are released; inf while not known."""
-    ends: NDArray[np.float64]
-    """(T,) last end-of-step token."""
-    awaited: NDArray[np.int64]
-    """(T,) output parts that have not ended a step."""
-    to_host: NDArray[np.float64]
-    """By core: cycles to the host."""
+
+class Machine:
+    """All state of a run: arrays by name, and the address that kernels get of a table of their addresses."""
+
+    __slots__ = ("_addresses", "arrays")
+
+    def __init__(self, **arrays: NDArray[np.void]) -> None:
+        """Keep one array for each noun, with at least one place each."""
+        self.arrays = arrays
+        self._addresses = np.array([arrays[name].ctypes.data for name in _SLOTS], np.int64)
+
+    def __getitem__(self, name: str) -> NDArray[np.void]:
+        """Return the array of a noun."""
+        return self.arrays[name]
+
+    @property
+    def address(self) -> int:
+        """Address of the table; valid as long as this object lives."""
+        return int(self._addresses.ctypes.data)
+
+
+def _records(name: str, dtype: np.dtype[np.void]) -> Callable[[int, int], Any]:
+    """Add an array of records to the machine; return the compiled accessor of its places."""
+    slot = _SLOTS.setdefault(name, len(_SLOTS))
+    record, word = numba.from_dtype(dtype), ir.IntType(64)
+
+    @intrinsic
+    def place(_: Any, m: Any, index: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            table = builder.inttoptr(builder.add(arguments[0], word(8 * slot)), word.as_pointer())
+            at = context.cast(builder, arguments[1], signature.args[1], types.int64)
+            address = builder.add(builder.load(table), builder.mul(at, word(dtype.itemsize)))
+            return builder.inttoptr(address, context.get_value_type(record))
+
+        return record(types.int64, index), emit
+
+    return cast("Callable[[int, int], Any]", place)
+
+
+_settings_at = _records("settings", SETTINGS)
+core_at = _records("cores", CORE)
+part_at = _records("parts", PART)
+inlet_at = _records("inlets", INLET)
+item_at = _records("items", ITEM)
+sender_at = _records("senders", SENDER)
+row_at = _records("rows", ROW)
+route_at = _records("routes", ROUTE)
+route_row_at = _records("route_rows", ROUTE_ROW)
+entry_at = _records("entries", ENTRY)
+unit_at = _records("units", UNIT)
+waiting_at = _records("queue", WAITING)
+step_at = _records("steps", STEP)
+port_at = _records("ports", PORT)
+_number_at = _records("table", NUMBER)
+_share_at = _records("shares", SHARE)
 
 
 @inner_kernel
-def wake(m: Any, unit: int, time: float) -> None:
+def settings_of(m: int) -> Any:
+    """Return the settings."""
+    return _settings_at(m, 0)
+
+
+@inner_kernel
+def look(m: int, at: int) -> int:
+    """Return a number of the table."""
+    return int(_number_at(m, at).value)
+
+
+@inner_kernel
+def share_at(m: int, at: int) -> float:
+    """Return a share."""
+    return float(_share_at(m, at).value)
+
+
+@inner_kernel
+def wake(m: int, unit: int, time: float) -> None:
     """Look at a unit at some time, or sooner if it waits for a sooner one."""
-    at = m.place[unit]
+    settings, own = settings_of(m), unit_at(m, unit)
+    at = own.place
     if at < 0:
-        at = m.settings[0].queued
-        m.settings[0].queued = at + 1
-    elif time >= m.key[unit]:
+        at = settings.queued
+        settings.queued = at + 1
+    elif time >= own.key:
         return
-    m.key[unit] = time
+    own.key = time
     while at > 0:
         above = (at - 1) // 2
-        other = m.heap[above]
-        if m.key[other] < time or (m.key[other] == time and other < unit):
+        number = waiting_at(m, above).unit
+        other = unit_at(m, number)
+        if other.key < time or (other.key == time and number < unit):
             break
-        m.heap[at] = other
-        m.place[other] = at
+        waiting_at(m, at).unit = number
+        other.place = at
         at = above
-    m.heap[at] = unit
-    m.place[unit] = at
+    waiting_at(m, at).unit = unit
+    own.place = at
 
 
 @inner_kernel
-def next_unit(m: Any) -> int:
+def next_unit(m: int) -> int:
     """Take the unit with the least time from the queue; of several, the one with the lowest number."""
-    first = m.heap[0]
-    m.place[first] = -1
-    size = m.settings[0].queued - 1
-    m.settings[0].queued = size
+    settings, first = settings_of(m), int(waiting_at(m, 0).unit)
+    unit_at(m, first).place = -1
+    size = settings.queued - 1
+    settings.queued = size
     if size == 0:
-        return int(first)
-    unit = m.heap[size]
-    time = m.key[unit]
+        return first
+    unit = waiting_at(m, size).unit
+    own = unit_at(m, unit)
     at = 0
     while 2 * at + 1 < size:
         below = 2 * at + 1
+        number = waiting_at(m, below).unit
         if below + 1 < size:
-            left, right = m.heap[below], m.heap[below + 1]
-            if m.key[right] < m.key[left] or (m.key[right] == m.key[left] and right < left):
-                below += 1
-        other = m.heap[below]
-        if time < m.key[other] or (time == m.key[other] and unit < other):
+            right = waiting_at(m, below + 1).unit
+            if unit_at(m, right).key < unit_at(m, number).key or (
+                unit_at(m, right).key == unit_at(m, number).key and right < number
+            ):
+                below, number = below + 1, right
+        other = unit_at(m, number)
+        if own.key < other.key or (own.key == other.key and unit < number):
             break
-        m.heap[at] = other
-        m.place[other] = at
+        waiting_at(m, at).unit = number
+        other.place = at
         at = below
-    m.heap[at] = unit
-    m.place[unit] = at
-    return int(first)
+    waiting_at(m, at).unit = unit
+    own.place = at
+    return first

@@ -11,7 +11,25 @@ from typing import Any
 import numpy as np
 
 from seneca_sim.kernels import inner_kernel, kernel
-from seneca_sim.kernels.rows_machine import next_unit, wake
+from seneca_sim.kernels.rows_machine import (
+    core_at,
+    entry_at,
+    inlet_at,
+    item_at,
+    look,
+    next_unit,
+    part_at,
+    port_at,
+    route_at,
+    route_row_at,
+    row_at,
+    sender_at,
+    settings_of,
+    share_at,
+    step_at,
+    unit_at,
+    wake,
+)  # fmt: skip
 
 __all__ = ["run_rows"]
 
@@ -19,12 +37,12 @@ NEVER = np.inf
 
 
 @inner_kernel
-def granted(m: Any, number: int, row: int) -> float:
+def granted(m: int, number: int, row: int) -> float:
     """Return when all that a sender's row reaches has granted it and has room for it; `NEVER` while that is not known."""
-    sender = m.senders[number]
-    if m.settings[0].waived or sender.route < 0:
+    sender = sender_at(m, number)
+    if settings_of(m).waived or sender.route < 0:
         return 0.0
-    place = m.route_rows[m.routes[sender.route].row_at + row]
+    place = route_row_at(m, route_at(m, sender.route).row_at + row)
     if place.closed > 0:
         sender.waits = 1
         return NEVER
@@ -32,92 +50,92 @@ def granted(m: Any, number: int, row: int) -> float:
 
 
 @inner_kernel
-def let_leave(m: Any, number: int, row: int, time: float, now: float) -> None:
+def let_leave(m: int, number: int, row: int, time: float, now: float) -> None:
     """Note that one consumer lets a row of a route leave at some time; the last one wakes the senders that wait for it."""
-    route = m.routes[number]
-    place = m.route_rows[route.row_at + row]
+    route = route_at(m, number)
+    place = route_row_at(m, route.row_at + row)
     place.open = max(place.open, time)
     place.closed -= 1
     if place.closed == 0:
         for at in range(route.sender_first, route.sender_end):
-            sender = m.senders[m.table[at]]
+            sender = sender_at(m, look(m, at))
             if sender.waits and sender.next == row:
                 sender.waits = 0
                 wake(m, sender.unit, max(now, place.open))
 
 
 @inner_kernel
-def grant(m: Any, number: int, now: float) -> None:
+def grant(m: int, number: int, now: float) -> None:
     """Grant what the fired rows of an entry's part grant."""
-    entry = m.entries[number]
-    route, consumer = m.routes[entry.route], m.senders[m.parts[m.inlets[entry.inlet].part].sender]
-    total = route.rows * m.settings[0].steps
+    entry = entry_at(m, number)
+    route, consumer = route_at(m, entry.route), sender_at(m, part_at(m, inlet_at(m, entry.inlet).part).sender)
+    total = route.rows * settings_of(m).steps
     while entry.granted < total:
         row = entry.granted
-        needed = m.table[entry.grant_at + row // route.rows * entry.height + row % route.rows]
+        needed = look(m, entry.grant_at + row // route.rows * entry.height + row % route.rows)
         if needed > consumer.next:
             return
         entry.granted += 1
         if needed > 0:
-            let_leave(m, entry.route, row, m.rows[consumer.row_at + needed - 1].fired + entry.way, now)
+            let_leave(m, entry.route, row, row_at(m, consumer.row_at + needed - 1).fired + entry.way, now)
 
 
 @inner_kernel
-def make_room(m: Any, number: int, now: float) -> None:
+def make_room(m: int, number: int, now: float) -> None:
     """Let rows leave that find room where the items of an entry's inlet have been served."""
-    entry = m.entries[number]
-    inlet = m.inlets[entry.inlet]
-    total = m.routes[entry.route].rows * m.settings[0].steps
+    entry = entry_at(m, number)
+    inlet = inlet_at(m, entry.inlet)
+    total = route_at(m, entry.route).rows * settings_of(m).steps
     while entry.room_at >= 0 and entry.free < total:
-        last = m.table[entry.room_at + entry.free]
+        last = look(m, entry.room_at + entry.free)
         if last >= 0:
-            item = m.items[inlet.item_at + last]
+            item = item_at(m, inlet.item_at + last)
             if not item.served:
                 return
-            share = m.fractions[entry.room_at + entry.free]
+            share = share_at(m, entry.room_at + entry.free)
             let_leave(m, entry.route, entry.free, item.start + (item.done - item.start) * share, now)
         entry.free += 1
 
 
 @inner_kernel
-def fires_at(m: Any, number: int) -> float:
+def fires_at(m: int, number: int) -> float:
     """Return when the next row of a part can fire; `NEVER` while that is not known."""
-    part = m.parts[number]
-    sender = m.senders[part.sender]
+    part = part_at(m, number)
+    sender = sender_at(m, part.sender)
     row = sender.next
     if row >= sender.total:
         return NEVER
     step, y = row // sender.rows, row % sender.rows
     for i in range(part.inlet_first, part.inlet_end):
-        inlet = m.inlets[i]
-        if inlet.taken < step * inlet.items + m.table[inlet.need_at + y]:
+        inlet = inlet_at(m, i)
+        if inlet.taken < step * inlet.items + look(m, inlet.need_at + y):
             return NEVER
     time = 0.0
     if part.replay >= 0:
-        replay = m.senders[part.replay]
+        replay = sender_at(m, part.replay)
         if replay.next <= row:
             return NEVER
-        time = m.rows[replay.row_at + row].end
+        time = row_at(m, replay.row_at + row).end
     return max(time, granted(m, part.sender, row))
 
 
 @inner_kernel
-def replays_at(m: Any, number: int) -> float:
+def replays_at(m: int, number: int) -> float:
     """Return when a part can replay its next row; `NEVER` while that is not known."""
-    part = m.parts[number]
+    part = part_at(m, number)
     if part.replay < 0:
         return NEVER
-    replay = m.senders[part.replay]
+    replay = sender_at(m, part.replay)
     row, time = replay.next, 0.0
     if row >= replay.total:
         return NEVER
-    sender = m.senders[part.sender]
+    sender = sender_at(m, part.sender)
     if row >= replay.rows:
         if sender.next <= row - replay.rows:
             return NEVER
-        time = m.rows[sender.row_at + row - replay.rows].end
+        time = row_at(m, sender.row_at + row - replay.rows).end
     step = row // replay.rows
-    if not part.early and not m.settings[0].waived:
+    if not part.early and not settings_of(m).waived:
         if part.heard_step < step:
             return NEVER
         if part.heard_step == step:
@@ -126,42 +144,42 @@ def replays_at(m: Any, number: int) -> float:
 
 
 @inner_kernel
-def leave(m: Any, number: int, row: int, begin: float, end: float, now: float) -> None:
+def leave(m: int, number: int, row: int, begin: float, end: float, now: float) -> None:
     """Let a row leave; it goes on its route when the last sender has sent it."""
-    sender = m.senders[number]
-    m.rows[sender.row_at + row].begin, m.rows[sender.row_at + row].end = begin, end
+    sender = sender_at(m, number)
+    row_at(m, sender.row_at + row).begin, row_at(m, sender.row_at + row).end = begin, end
     if sender.route >= 0:
-        place = m.route_rows[m.routes[sender.route].row_at + row]
+        place = route_row_at(m, route_at(m, sender.route).row_at + row)
         place.begin, place.end = min(place.begin, begin), max(place.end, end)
         place.senders -= 1
         if place.senders == 0:
             deliver(m, sender.route, row, now)
     step, y = row // sender.rows, row % sender.rows
     if sender.output and y == sender.rows - 1:
-        end_step(m, step, end + m.to_host[sender.unit], now)
+        end_step(m, step, end + core_at(m, sender.unit).to_host, now)
 
 
 @inner_kernel
-def deliver(m: Any, number: int, row: int, now: float) -> None:
+def deliver(m: int, number: int, row: int, now: float) -> None:
     """Bring a row to the inlets of a route: there it has arrived when it has come on all its routes."""
-    route = m.routes[number]
-    place = m.route_rows[route.row_at + row]
+    route = route_at(m, number)
+    place = route_row_at(m, route.row_at + row)
     step, y = row // route.rows, row % route.rows
     for e in range(route.entry_first, route.entry_end):
-        entry = m.entries[e]
-        at = m.table[entry.place_at + y]
+        entry = entry_at(m, e)
+        at = look(m, entry.place_at + y)
         if at < 0:
             continue
-        inlet = m.inlets[entry.inlet]
+        inlet = inlet_at(m, entry.inlet)
         which = inlet.item_at + step * inlet.items + at
-        item = m.items[which]
+        item = item_at(m, which)
         item.begin = min(item.begin, place.begin + entry.near)
         item.arrive = max(item.arrive, place.end + entry.far)
         item.missing -= 1
         if item.missing > 0:
             continue
-        wake(m, m.settings[0].units + which, now if inlet.local else max(now, item.arrive))
-        part = m.parts[inlet.part]
+        wake(m, settings_of(m).units + which, now if inlet.local else max(now, item.arrive))
+        part = part_at(m, inlet.part)
         if not inlet.delayed and step > part.heard_step:
             part.heard_step, part.heard_at = step, max(now, item.begin)
             if part.replay >= 0:
@@ -169,52 +187,52 @@ def deliver(m: Any, number: int, row: int, now: float) -> None:
 
 
 @inner_kernel
-def look_at_core(m: Any, core: int, time: float) -> None:
+def look_at_core(m: int, core: int, time: float) -> None:
     """Look at a core at some time, and not before it is free."""
-    wake(m, core, max(time, m.cores[core].control))
+    wake(m, core, max(time, core_at(m, core).control))
 
 
 @inner_kernel
-def end_step(m: Any, step: int, time: float, now: float) -> None:
+def end_step(m: int, step: int, time: float, now: float) -> None:
     """Note the end of a step at an output part; the last one releases the next step if steps do not overlap."""
-    settings = m.settings[0]
-    m.ends[step] = max(m.ends[step], time)
-    m.awaited[step] -= 1
-    if m.awaited[step] == 0 and not settings.pipelined and step + 1 < settings.steps:
-        m.release[step + 1] = max(float(settings.period * (step + 1)), m.ends[step])
-        for port in range(len(m.ports)):
-            wake(m, settings.cores + port, max(now, m.release[step + 1]))
+    settings = settings_of(m)
+    step_at(m, step).ends = max(step_at(m, step).ends, time)
+    step_at(m, step).awaited -= 1
+    if step_at(m, step).awaited == 0 and not settings.pipelined and step + 1 < settings.steps:
+        step_at(m, step + 1).release = max(float(settings.period * (step + 1)), step_at(m, step).ends)
+        for port in range(settings.ports):
+            wake(m, settings.cores + port, max(now, step_at(m, step + 1).release))
 
 
 @inner_kernel
-def take(m: Any, number: int) -> None:
+def take(m: int, number: int) -> None:
     """Note that an item is served, and all that arrived out of order behind it."""
-    item = m.items[number]
+    item = item_at(m, number)
     item.served = 1
-    inlet = m.inlets[item.inlet]
-    end = inlet.items * m.settings[0].steps
-    while inlet.taken < end and m.items[inlet.item_at + inlet.taken].served:
+    inlet = inlet_at(m, item.inlet)
+    end = inlet.items * settings_of(m).steps
+    while inlet.taken < end and item_at(m, inlet.item_at + inlet.taken).served:
         inlet.taken += 1
 
 
 @inner_kernel
-def serve(m: Any, number: int, which: int, now: float) -> None:
+def serve(m: int, number: int, which: int, now: float) -> None:
     """Let a core take an item (-1: none) for a part, and fire the rows that are ready then.
 
     A unit ends its work at ``max(end of the work before, arrival of the first packet) + cost``, and not before the item has
     arrived whole and its last packet is served; the loop controller also waits for RISC-V, which pushes its tasks.
     """
-    part = m.parts[number]
-    core, sender = m.cores[part.core], m.senders[part.sender]
+    part = part_at(m, number)
+    core, sender = core_at(m, part.core), sender_at(m, part.sender)
     begin = arrive = now
     riscv = lanes = held = work = tail = 0.0
     if which >= 0:
-        item = m.items[which]
+        item = item_at(m, which)
         begin, arrive, riscv, lanes, tail = item.begin, item.arrive, item.riscv, item.lanes, item.last
         take(m, which)
     first = sender.next
     while fires_at(m, number) <= now:
-        row = m.rows[sender.row_at + sender.next]
+        row = row_at(m, sender.row_at + sender.next)
         riscv, lanes, held = riscv + row.riscv, lanes + row.lanes, held + row.held
         work += max(row.riscv, row.lanes, row.held)
         sender.next += 1
@@ -222,7 +240,7 @@ def serve(m: Any, number: int, which: int, now: float) -> None:
     opened = max(begin, core.control)
     send = emit = last_task = last_room = 0.0
     if sender.next > first:
-        head, final = m.rows[sender.row_at + first], m.rows[sender.row_at + sender.next - 1]
+        head, final = row_at(m, sender.row_at + first), row_at(m, sender.row_at + sender.next - 1)
         after = work - max(head.riscv, head.lanes, head.held)
         tail += (head.riscv - head.closing) * part.at_end + head.closing + after
         last_room = head.held * part.at_end + after
@@ -233,24 +251,24 @@ def serve(m: Any, number: int, which: int, now: float) -> None:
     core.room = max(max(core.room, opened) + held, arrive + last_room)
     ended = max(core.control, core.compute, core.room)
     if which >= 0:
-        m.items[which].start, m.items[which].done = max(begin, before), ended
+        item_at(m, which).start, item_at(m, which).done = max(begin, before), ended
     fire(m, number, first, (max(begin, before), ended, max(ended, core.compute + emit)), work, now)
     for at in range(part.entry_first, part.entry_end):
         if sender.next > first:
-            grant(m, m.table[at], now)
+            grant(m, look(m, at), now)
         if which >= 0:
-            make_room(m, m.table[at], now)
+            make_room(m, look(m, at), now)
     look_at_core(m, part.core, now)
 
 
 @inner_kernel
-def fire(m: Any, number: int, first: int, times: Any, work: float, now: float) -> None:
+def fire(m: int, number: int, first: int, times: Any, work: float, now: float) -> None:
     """Let the rows of a part leave, from the start and end of their service, the end of sending and the cycles of all of them."""
-    part = m.parts[number]
-    sender = m.senders[part.sender]
+    part = part_at(m, number)
+    sender = sender_at(m, part.sender)
     started, ended, done = times
     for number_of_row in range(first, sender.next):
-        row = m.rows[sender.row_at + number_of_row]
+        row = row_at(m, sender.row_at + number_of_row)
         own = max(row.riscv, row.lanes, row.held)
         work -= own
         row.fired = ended - work
@@ -263,113 +281,113 @@ def fire(m: Any, number: int, first: int, times: Any, work: float, now: float) -
 
 
 @inner_kernel
-def replay_row(m: Any, number: int, now: float) -> None:
+def replay_row(m: int, number: int, now: float) -> None:
     """Let a part replay its next row."""
-    part = m.parts[number]
-    core, replay = m.cores[part.core], m.senders[part.replay]
+    part = part_at(m, number)
+    core, replay = core_at(m, part.core), sender_at(m, part.replay)
     row = replay.next
-    core.control = max(core.control, now) + m.rows[replay.row_at + row].riscv
+    core.control = max(core.control, now) + row_at(m, replay.row_at + row).riscv
     replay.next += 1
     leave(m, part.replay, row, now, core.control, now)
     look_at_core(m, part.core, now)
 
 
 @inner_kernel
-def run_core(m: Any, number: int, now: float) -> None:
+def run_core(m: int, number: int, now: float) -> None:
     """Let a core do the next thing that it can do; if there is none yet, look again when there is."""
-    core = m.cores[number]
+    core = core_at(m, number)
     soonest = NEVER
     for at in range(core.part_first, core.part_end):
-        time = fires_at(m, m.table[at])
+        time = fires_at(m, look(m, at))
         if time <= now:
-            serve(m, m.table[at], -1, now)
+            serve(m, look(m, at), -1, now)
             return
         soonest = min(soonest, time)
     if (core.first < 0 and core.local_first < 0) or core.compute > core.control:
         for at in range(core.part_first, core.part_end):
-            time = replays_at(m, m.table[at])
+            time = replays_at(m, look(m, at))
             if time <= now:
-                replay_row(m, m.table[at], now)
+                replay_row(m, look(m, at), now)
                 return
             soonest = min(soonest, time)
     which = core.first
     if core.local_first >= 0:
         which = core.local_first
-        core.local_first = m.items[which].next
+        core.local_first = item_at(m, which).next
     elif core.first >= 0:
-        core.first = m.items[which].next
+        core.first = item_at(m, which).next
     if which >= 0:
-        serve(m, m.inlets[m.items[which].inlet].part, which, now)
+        serve(m, inlet_at(m, item_at(m, which).inlet).part, which, now)
     elif soonest < NEVER:
         wake(m, number, soonest)
 
 
 @inner_kernel
-def run_port(m: Any, number: int, now: float) -> None:
+def run_port(m: int, number: int, now: float) -> None:
     """Let a host port send a row, one flit a cycle, of the lowest layer that has one."""
     soonest = NEVER
-    for at in range(m.ports[number, 0], m.ports[number, 1]):
-        s = m.table[at]
-        host = m.senders[s]
+    for at in range(port_at(m, number).first, port_at(m, number).end):
+        s = look(m, at)
+        host = sender_at(m, s)
         if host.next >= host.total:
             continue
-        time = max(m.release[host.next // host.rows], granted(m, s, host.next))
+        time = max(step_at(m, host.next // host.rows).release, granted(m, s, host.next))
         if time <= now:
-            end = now + m.rows[host.row_at + host.next].riscv
+            end = now + row_at(m, host.row_at + host.next).riscv
             host.next += 1
             leave(m, s, host.next - 1, now, end, now)
-            wake(m, m.settings[0].cores + number, end)
+            wake(m, settings_of(m).cores + number, end)
             return
         soonest = min(soonest, time)
     if soonest < NEVER:
-        wake(m, m.settings[0].cores + number, soonest)
+        wake(m, settings_of(m).cores + number, soonest)
 
 
 @inner_kernel
-def arrive_at_core(m: Any, number: int, now: float) -> None:
+def arrive_at_core(m: int, number: int, now: float) -> None:
     """Put an item that has arrived at the end of a queue of its core."""
-    part = m.parts[m.inlets[m.items[number].inlet].part]
-    core = m.cores[part.core]
-    if m.inlets[m.items[number].inlet].local:
+    part = part_at(m, inlet_at(m, item_at(m, number).inlet).part)
+    core = core_at(m, part.core)
+    if inlet_at(m, item_at(m, number).inlet).local:
         if core.local_first < 0:
             core.local_first = number
         else:
-            m.items[core.local_last].next = number
+            item_at(m, core.local_last).next = number
         core.local_last = number
     else:
         if core.first < 0:
             core.first = number
         else:
-            m.items[core.last].next = number
+            item_at(m, core.last).next = number
         core.last = number
     look_at_core(m, part.core, now)
 
 
 @inner_kernel
-def expect(m: Any, number: int) -> None:
+def expect(m: int, number: int) -> None:
     """Let the items of an entry wait for its route."""
-    entry = m.entries[number]
-    inlet = m.inlets[entry.inlet]
-    for y in range(m.routes[entry.route].rows):
-        at = m.table[entry.place_at + y]
+    entry = entry_at(m, number)
+    inlet = inlet_at(m, entry.inlet)
+    for y in range(route_at(m, entry.route).rows):
+        at = look(m, entry.place_at + y)
         if at >= 0:
-            for step in range(m.settings[0].steps):
-                m.items[inlet.item_at + step * inlet.items + at].missing += 1
+            for step in range(settings_of(m).steps):
+                item_at(m, inlet.item_at + step * inlet.items + at).missing += 1
 
 
 @kernel
-def run_rows(m: Any) -> None:
+def run_rows(m: int) -> None:
     """Run all steps. If nothing can happen before their end, credits are waived: a chip that would deadlock has times, too."""
-    settings = m.settings[0]
+    settings = settings_of(m)
     now = 0.0
-    for e in range(len(m.entries)):
+    for e in range(settings.entries):
         expect(m, e)
     for _ in range(2):
         for unit in range(settings.units):
             wake(m, unit, now)
         while settings.queued > 0:
             unit = next_unit(m)
-            now = max(now, m.key[unit])
+            now = max(now, unit_at(m, unit).key)
             if unit < settings.cores:
                 run_core(m, unit, now)
             elif unit < settings.units:

@@ -17,12 +17,18 @@ from seneca_sim.kernels.rows_machine import (
     ENTRY,
     INLET,
     ITEM,
+    NUMBER,
     PART,
+    PORT,
     ROUTE,
     ROUTE_ROW,
     ROW,
     SENDER,
     SETTINGS,
+    SHARE,
+    STEP,
+    UNIT,
+    WAITING,
     Machine,
 )  # fmt: skip
 
@@ -39,7 +45,8 @@ class _Pool:
 
     blocks: list[Index] = field(default_factory=list)
     size: int = 0
-    places: dict[object, int] = field(default_factory=dict)
+    shares: dict[int, Real] = field(default_factory=dict)
+    """By place of the table that they belong to."""
 
     def add(self, block: Index) -> int:
         """Add a table; return where it begins."""
@@ -47,9 +54,13 @@ class _Pool:
         self.size += block.size
         return self.size - block.size
 
-    def whole(self) -> Index:
-        """Return all tables in one."""
-        return np.concatenate([np.zeros(0, np.int64), *self.blocks]).astype(np.int64)
+    def whole(self) -> tuple[Records, Records]:
+        """Return all tables in one, and the shares beside it, if there are any."""
+        table = np.concatenate([np.zeros(0, np.int64), *self.blocks]).astype(np.int64)
+        shares = np.zeros(len(table) if self.shares else 0)
+        for at, share in self.shares.items():
+            shares[at : at + share.size] = share.ravel()
+        return table.view(NUMBER), shares.view(SHARE)
 
 
 @dataclass(slots=True, eq=False)
@@ -58,14 +69,10 @@ class _Builder:
 
     work: Work
     pool: _Pool = field(default_factory=_Pool)
-    fractions: dict[int, Real] = field(default_factory=dict)
-    """By place in the pool."""
     kinds: dict[object, tuple[int, int, int, int, Index, NDArray[np.bool_]]] = field(default_factory=dict)
     """By what an inlet sees: (items, needs, places, grants, item of each source row, (T, source rows) whether it needs credit)."""
     blocks: dict[object, Records] = field(default_factory=dict)
     """Items of inlets with the same work."""
-    grant_at: list[int] = field(default_factory=list)
-    item_of: list[Index] = field(default_factory=list)
 
 
 def line_of(work: Work) -> Line:
@@ -78,27 +85,18 @@ def line_of(work: Work) -> Line:
     parts = _parts(build, senders, inlets, entries)
     cores = _cores(build)
     ports = _ports(build, senders)
-    table = build.pool.whole()
-    fractions = np.zeros(len(table) if build.fractions else 0)
-    for at, share in build.fractions.items():
-        fractions[at : at + share.size] = share.ravel()
-    units = len(cores) + len(ports)
+    number = len(cores) + len(ports) + len(items)
+    units = np.zeros(number, UNIT)
+    units["place"] = -1
     settings = np.zeros(1, SETTINGS)
-    settings["steps"], settings["cores"], settings["units"] = design.steps, len(cores), units
-    settings["pipelined"] = design.timing.pipelined
-    settings["period"] = design.timing.period
-    release = np.arange(design.steps, dtype=np.float64) * design.timing.period
-    if not design.timing.pipelined:
-        release[1:] = np.inf
-    outputs = sum(design.network.layers[part.layer].is_output for part in design.mapping.parts)
-    everything = units + len(items)
-    core = np.arange(len(cores))
+    settings["steps"], settings["cores"], settings["ports"] = design.steps, len(cores), len(ports)
+    settings["units"], settings["entries"] = len(cores) + len(ports), len(entries)
+    settings["pipelined"], settings["period"] = design.timing.pipelined, design.timing.period
+    table, shares = build.pool.whole()
     machine = Machine(
-        settings, cores, parts, inlets, items, senders, rows, np.concatenate(routes.routes), np.concatenate(routes.rows), entries,
-        table, fractions, ports,
-        np.zeros(everything), np.zeros(everything, np.int64), np.full(everything, -1), release,
-        np.zeros(design.steps), np.full(design.steps, outputs),
-        latencies(work, core, np.full_like(core, len(cores))).astype(np.float64),
+        settings=settings, cores=cores, parts=parts, inlets=inlets, items=items, senders=senders, rows=rows,
+        routes=np.concatenate(routes.routes), route_rows=np.concatenate(routes.rows), entries=entries, units=units,
+        queue=np.zeros(number, WAITING), steps=_steps(build), ports=ports, table=table, shares=shares,
     )  # fmt: skip
     return Line(work, machine)
 
@@ -195,17 +193,27 @@ def _port_of(work: Work) -> dict[int, int]:
     return {layer: order.index(node) for layer, node in zip(design.hosts, nodes, strict=True)}
 
 
-def _ports(build: _Builder, senders: Records) -> Index:
-    """Return (ports, 2): first and end of the senders of each port in the table."""
-    work = build.work
-    ports = _port_of(work)
-    first_host = len(senders) - len(ports)
-    spans = []
-    for port in sorted(set(ports.values())):
-        mine = [first_host + place for place, layer in enumerate(work.design.hosts) if ports[layer] == port]
+def _ports(build: _Builder, senders: Records) -> Records:
+    """Return the host ports."""
+    port_of = _port_of(build.work)
+    first_host = len(senders) - len(port_of)
+    ports = np.zeros(len(set(port_of.values())), PORT)
+    for number in range(len(ports)):
+        mine = [first_host + place for place, port in enumerate(port_of.values()) if port == number]
         at = build.pool.add(np.array(mine))
-        spans.append((at, at + len(mine)))
-    return np.array(spans, np.int64).reshape(-1, 2)
+        ports[number] = at, at + len(mine)
+    return ports
+
+
+def _steps(build: _Builder) -> Records:
+    """Return all steps: those that follow one another are released as they come."""
+    design = build.work.design
+    steps = np.zeros(design.steps, STEP)
+    steps["release"] = np.arange(design.steps) * design.timing.period
+    if not design.timing.pipelined:
+        steps["release"][1:] = np.inf
+    steps["awaited"] = sum(design.network.layers[part.layer].is_output for part in design.mapping.parts)
+    return steps
 
 
 @dataclass(slots=True, eq=False)
@@ -300,7 +308,7 @@ def _add_rooms(
         items, _, _, _, item, _ = _kind(build, inlet)
         last, share = rooms_of(own, item[slice(*span)], items, float(held[place]))
         at = build.pool.add(last)
-        build.fractions[at] = share
+        build.pool.shares[at] = share
         entries["room_at"][place] = at
         rows["closed"] += last >= 0
 
@@ -341,6 +349,8 @@ def _cores(build: _Builder) -> Records:
     on_core: list[list[int]] = [[] for _ in cores]
     for number, part in enumerate(design.mapping.parts):
         on_core[part.core].append(number)
+    every = np.arange(len(cores))
+    cores["to_host"] = latencies(build.work, every, np.full_like(every, len(cores)))
     for core, numbers in enumerate(on_core):
         numbers.sort(key=lambda number: (-design.mapping.parts[number].layer, number))
         at = build.pool.add(np.array(numbers, np.int64))

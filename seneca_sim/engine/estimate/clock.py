@@ -34,10 +34,10 @@ def times_of(work: Work) -> Times:
     if timing.order == "conventional" and timing.barrier == "global":
         return _phase_times(work, phases_of(work))
     line = line_of(work)
-    run_rows(line.machine)
+    run_rows(line.machine.address)
     steps, late = _step_times(line)
     parts = _part_times(line, late)
-    last = float(line.machine.rows["end"].max())
+    last = float(line.machine["rows"]["end"].max())
     return Times(steps, parts, int(np.ceil(max(last, float(steps.max())))))
 
 
@@ -47,21 +47,21 @@ def _step_times(line: Line) -> tuple[Index, Real]:
     design = work.design
     first, sends = _host_begins(line)
     load = work.links.max(axis=(0, 1)).astype(np.float64)
-    began = np.where(sends, first, line.machine.release)
+    began = np.where(sends, first, line.machine["steps"]["release"])
     linked = np.zeros(design.steps)
     before = 0.0
     for step in range(design.steps):
-        linked[step] = before = max(before, line.machine.release[step]) + load[step]
-    late = np.maximum(0.0, linked - line.machine.ends)
+        linked[step] = before = max(before, line.machine["steps"]["release"][step]) + load[step]
+    late = np.maximum(0.0, linked - line.machine["steps"]["ends"])
     pushed = np.concatenate([[0.0], late[:-1]])
     heard, (first_output, last_output) = _outputs(line)
     table = np.stack(
         [
-            line.machine.release,
+            line.machine["steps"]["release"],
             np.where(sends, began + (pushed if design.timing.pipelined else 0.0), -1.0),
             np.where(heard, first_output + pushed, -1.0),
             np.where(heard, last_output + late, -1.0),
-            np.maximum.accumulate(line.machine.ends + late),
+            np.maximum.accumulate(line.machine["steps"]["ends"] + late),
         ],
         axis=1,
     )
@@ -88,7 +88,7 @@ def _outputs(line: Line) -> tuple[NDArray[np.bool_], tuple[Real, Real]]:
             continue
         opened, closed = line.rows(number)["begin"], line.rows(number)["end"]
         values = line.work.outputs[number].values
-        latency = line.machine.to_host[part.core]
+        latency = line.machine["cores"]["to_host"][part.core]
         columns = values.shape[2]
         share = np.maximum(0.0, closed - opened)[:, :, None] / columns
         begin, end = (

@@ -26,20 +26,20 @@ class Line:
 
     def rows(self, sender: int) -> Records:
         """Return the (T, R) rows of a sender."""
-        who = self.machine.senders[sender]
+        who = self.machine["senders"][sender]
         at, total = int(who["row_at"]), int(who["total"])
-        return self.machine.rows[at : at + total].reshape(self.work.design.steps, -1)
+        return self.machine["rows"][at : at + total].reshape(self.work.design.steps, -1)
 
     def items(self, inlet: int) -> Records:
         """Return the (T, n) items of an inlet."""
-        where = self.machine.inlets[inlet]
+        where = self.machine["inlets"][inlet]
         at, number = int(where["item_at"]), int(where["items"])
         steps = self.work.design.steps
-        return self.machine.items[at : at + steps * number].reshape(steps, number)
+        return self.machine["items"][at : at + steps * number].reshape(steps, number)
 
     def host(self, layer: int) -> int:
         """Return the sender of an input layer."""
-        return len(self.machine.senders) - len(self.work.design.hosts) + self.work.design.hosts.index(layer)
+        return len(self.machine["senders"]) - len(self.work.design.hosts) + self.work.design.hosts.index(layer)
 
 
 def latencies(work: Work, source: Index, target: Index) -> Index:
