@@ -84,7 +84,7 @@ def _counts(machine: Machine) -> Counts:
         inlets=_plain(machine["inlet_counts"]).reshape(steps, inlets, -1),
         cores=states,
         npe_busy=cores["lc_busy"].copy(),
-        fifo_max=np.stack([cores["tasks_max"], cores["room_max"], cores["flits_max"]], axis=1),
+        fifo_max=np.stack([cores["tasks_max"], cores["room_max"], cores["flits_max"]], axis=1, dtype=np.int64),
         links=_plain(machine["links"]).reshape(-1, 5, 2),
         host=_plain(machine["host_counts"]).reshape(steps, -1),
         steps=_plain(machine["steps"]).reshape(steps, -1),
