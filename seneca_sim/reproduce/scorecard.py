@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seneca_sim.errors import FileFormatError, RequestError
 from seneca_sim.reproduce.rows import FIELDS, Reproduction, Row
+from seneca_sim.whole_file import write_whole
 
 __all__ = ["SCORECARD", "accept", "accepted", "moved", "rows_csv"]
 
@@ -113,10 +114,8 @@ def accept(reproductions: Sequence[Reproduction], path: Path = SCORECARD) -> str
     writer.writeheader()
     writer.writerows(lines)
     try:
-        path.write_text(text.getvalue(), encoding="utf-8")
-    except OSError as error:
-        raise RequestError(
-            f"the accepted scorecard {str(path)!r} cannot be written: {error.strerror}; accept in a clone of the project"
-        ) from None
+        write_whole(path, text.getvalue().encode())
+    except RequestError as error:
+        raise RequestError(f"{error}: scorecards are accepted in a clone of the project") from None
     count = sum(len(each.rows) for each in reproductions)
     return f"accepted: {count} rows of {', '.join(names)} are in {path}"
