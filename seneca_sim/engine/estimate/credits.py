@@ -18,25 +18,28 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Credits:
-    """Credits of one inlet to its producers on other cores and to host ports."""
+    """Credits of one inlet to its producers and to host ports."""
 
     senders: Index
     """(F,) number of the producer in its `Reach`."""
     number: Index
     """(F, steps)"""
 
+    def without(self, reach: Reach, core: int) -> Credits:
+        """Return those that leave a core: the others cost nothing."""
+        own = (reach.senders[self.senders] >= 0) & (reach.core[self.senders] == core)
+        return Credits(self.senders[~own], self.number[~own]) if own.any() else self
+
 
 def credits_of(
     design: Design, inlet: Inlet, reach: Reach, part: PartAxis, rows: InletAxis, columns: InletAxis
 ) -> Credits:
-    """Return the credits that an inlet sends: one for each row and producer, without those that are known at cycle 0."""
+    """Return the credits of an inlet: one for each row and producer, without those that are known at cycle 0."""
     wide = np.concatenate([[0], np.cumsum(columns.reached)])
     x, y = reach.boxes[:, 1], reach.boxes[:, 0]
     tall = np.concatenate([[0], np.cumsum(rows.reached)])
     number = tall[y[:, 1]] - tall[y[:, 0]]
     fed = (wide[x[:, 1]] > wide[x[:, 0]]) & (number > 0)
-    core = design.mapping.parts[inlet.part].core
-    fed &= (reach.senders < 0) | (reach.core != core)
     senders = np.flatnonzero(fed)
     steps, height = design.steps, part.neurons[1] - part.neurons[0]
     if design.timing.flow_control == "none":

@@ -17,7 +17,7 @@ from seneca_sim.engine.estimate.design import Design, Inlet
 from seneca_sim.engine.estimate.gathering import gathered
 from seneca_sim.engine.estimate.groups import Groups, gathers, groups_of, is_grouped, is_one_position, round_channels
 from seneca_sim.engine.estimate.masked import masked
-from seneca_sim.engine.estimate.outline import InletAxis, inlet_axis, part_axis
+from seneca_sim.engine.estimate.outline import InletAxis
 from seneca_sim.engine.estimate.packets import Packets
 from seneca_sim.engine.fast.masks import chunk_bits
 
@@ -82,14 +82,11 @@ class Sums:
     sops: Index
 
 
-def intake_of(design: Design, inlet: Inlet, source: Source, tokens: Index, watched: bool) -> Intake:
+def intake_of(
+    design: Design, inlet: Inlet, source: Source, axes: tuple[InletAxis, InletAxis], tokens: Index, watched: bool
+) -> Intake:
     """Return the work of an inlet; `watched`: whether the part must know which of its outputs were touched."""
-    part = design.mapping.parts[inlet.part]
-    layer, sender = design.network.layers[part.layer], design.network.layers[inlet.link.source]
-    rows, columns = (
-        inlet_axis(inlet.link, sender, axis, part_axis(layer, axis, span))
-        for axis, span in enumerate((part.rows, part.columns))
-    )
+    part, (rows, columns) = design.mapping.parts[inlet.part], axes
     groups = _groups(design, inlet, source)
     sums = _sums(design, inlet, source, groups, rows, columns)
     costs, timing = design.costs.edges[inlet.edge], design.timing

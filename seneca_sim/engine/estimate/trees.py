@@ -32,15 +32,18 @@ class Trees:
 def trees_of(design: Design, flows: Flows) -> Trees:
     """Return the trees of flows: x first, then y; the host leaves at the west edge of its row (`engine/timing.md` 10)."""
     columns, rows = design.mapping.mesh
-    load = np.zeros((rows * columns * 5, flows.flits.shape[1]))
+    load = np.zeros((rows * columns * 5, flows.flits.shape[1]), np.int64)
     links = np.zeros(len(flows.owner), np.int64)
     for begin in range(0, len(flows.owner), AT_ONCE):
         some = slice(begin, begin + AT_ONCE)
         ports = _ports(design, flows, some)
-        load += ports.T.astype(np.float64) @ flows.flits[some].astype(np.float64)
+        port, flow = np.nonzero(ports.T)
+        if len(port):
+            begins = np.flatnonzero(np.diff(port, prepend=-1))
+            load[port[begins]] += np.add.reduceat(flows.flits[some][flow], begins, axis=0)
         links[some] = ports.sum(axis=1, dtype=np.int64)
     exits = flows.cores.sum(axis=1) + flows.host
-    return Trees(links - exits, exits, load.astype(np.int64).reshape(rows * columns, 5, -1))
+    return Trees(links - exits, exits, load.reshape(rows * columns, 5, -1))
 
 
 def _ports(design: Design, flows: Flows, some: slice) -> NDArray[np.bool_]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.engine.counts import INLET_COUNTERS, PART_COUNTERS
 from seneca_sim.engine.estimate.credits import Credits, credits_of
-from seneca_sim.engine.estimate.design import Design
+from seneca_sim.engine.estimate.design import Design, Inlet
+from seneca_sim.engine.estimate.groups import is_grouped
 from seneca_sim.engine.estimate.intake import Intake, Source, intake_of
 from seneca_sim.engine.estimate.outline import InletAxis, inlet_axis, part_axis
 from seneca_sim.engine.estimate.output import Output, firing_of, replay_of, sending_of
@@ -104,23 +105,36 @@ def _add_packets(work: Work, layer: int) -> None:
 
 
 def _add_intakes(work: Work) -> None:
-    """Add the work of all inlets."""
+    """Add the work of all inlets: those that see the same rows and columns with as many channels share it."""
     design = work.design
     sources: dict[tuple[int, int], Source] = {}
+    shared: dict[tuple[object, ...], Intake] = {}
+    axes: dict[tuple[object, ...], tuple[InletAxis, InletAxis]] = {}
     for inlet in design.inlets:
         key = inlet.link.source, inlet.link.delay
         if key not in sources:
             sources[key] = Source(work.packets[key], design.trace.layers[key[0]].channel)
-        watched = design.costs.layers[design.mapping.parts[inlet.part].layer].evaluate != "always"
-        tokens = work.reach[key].tokens[inlet.number]
-        work.intakes.append(intake_of(design, inlet, sources[key], tokens, watched))
         part = design.mapping.parts[inlet.part]
-        layer, source = design.network.layers[part.layer], design.network.layers[key[0]]
-        rows, columns = (
-            inlet_axis(inlet.link, source, axis, part_axis(layer, axis, span))
-            for axis, span in enumerate((part.rows, part.columns))
-        )
-        work.axes.append((rows, columns))
+        box = inlet.edge, part.rows, part.columns
+        if box not in axes:
+            axes[box] = _axes_of(design, inlet)
+        alike = is_grouped(inlet.link) or inlet.link.mask is not None
+        seen = *box, part.channels if alike else part.channels[1] - part.channels[0]
+        if seen not in shared:
+            watched = design.costs.layers[part.layer].evaluate != "always"
+            shared[seen] = intake_of(
+                design, inlet, sources[key], axes[box], work.reach[key].tokens[inlet.number], watched
+            )
+        work.intakes.append(replace(shared[seen], counts=shared[seen].counts.copy()))
+        work.axes.append(axes[box])
+
+
+def _axes_of(design: Design, inlet: Inlet) -> tuple[InletAxis, InletAxis]:
+    """Return the rows and columns of an inlet."""
+    part = design.mapping.parts[inlet.part]
+    layer, source = design.network.layers[part.layer], design.network.layers[inlet.link.source]
+    rows = inlet_axis(inlet.link, source, 0, part_axis(layer, 0, part.rows))
+    return rows, inlet_axis(inlet.link, source, 1, part_axis(layer, 1, part.columns))
 
 
 def _add_firing(work: Work, layer: int) -> None:
@@ -147,11 +161,15 @@ def _add_credits(work: Work) -> None:
     number = PART_COUNTERS.index("credits")
     decoded, cycles = INLET_COUNTERS.index("credits"), INLET_COUNTERS.index("rv_cycles")
     source, target, amount, owner = [], [], [], []
+    shared: dict[tuple[object, ...], Credits] = {}
     for inlet, axes in zip(design.inlets, work.axes, strict=True):
         part = design.mapping.parts[inlet.part]
         reach = work.reach[inlet.link.source, inlet.link.delay]
-        layer = design.network.layers[part.layer]
-        credits = credits_of(design, inlet, reach, part_axis(layer, 0, part.rows), *axes)
+        alike = inlet.edge, part.rows, part.columns, part.state_rows
+        if alike not in shared:
+            rows = part_axis(design.network.layers[part.layer], 0, part.rows)
+            shared[alike] = credits_of(design, inlet, reach, rows, *axes)
+        credits = shared[alike].without(reach, part.core)
         work.credits.append(credits)
         total = credits.number.sum(axis=0)
         counts = work.outputs[inlet.part].counts
