@@ -12,17 +12,20 @@ from seneca_sim.chip import Chip
 from seneca_sim.errors import RequestError
 from seneca_sim.graph.network import Network
 from seneca_sim.mapping.geometry import neuron_box
-from seneca_sim.mapping.goals import GOALS, ROOMY, STRATEGIES, USEFUL_WINDOW, Draft, Task, items
+from seneca_sim.mapping.goals import GOALS, ROOMY, STRATEGIES, STRIPED, USEFUL_WINDOW, Draft, Task, items
 from seneca_sim.mapping.memory import Memory, core_memory, layer_memory
 from seneca_sim.mapping.packing import lower_bound
 from seneca_sim.mapping.placement import host_rows, mesh_size, place_cores, traffic
 from seneca_sim.mapping.provision import provision_rows
+from seneca_sim.mapping.strips import COUNTS
 from seneca_sim.mapping.types import Mapping, Part
-from seneca_sim.mapping.validate import validate_mapping
+from seneca_sim.mapping.validate import routing_fits, validate_mapping
 from seneca_sim.yaml_positions import did_you_mean
 
 __all__ = ["GOALS", "automatic_mapping", "fewest_cores_bound"]
 
+STRIPS = (COUNTS[-1], 8, 2, 1)
+"""Most strips of a layer: fewer are tried where the multicast groups of many strips do not fit the chip's tables."""
 ROUNDS = 4
 """Attempts at parts that still fit with the state rows that they turn out to need."""
 
@@ -52,9 +55,20 @@ def automatic_mapping(
         raise RequestError(f"unknown goal {goal!r}{did_you_mean(goal, GOALS)}; the goals are {', '.join(GOALS)}")
     if cores is not None and cores < 1:
         raise RequestError(f"cores: expected an integer >= 1, got {cores}")
-    assumed = _rows_of_whole_layers(network, chip)
+    for strips in STRIPS:
+        task = Task(network, chip, cores, trace, _rows_of_whole_layers(network, chip), strips)
+        mapping = _placed(task, goal, seed)
+        if goal not in STRIPED or routing_fits(network, chip, mapping):
+            break
+    validate_mapping(network, chip, mapping)
+    return mapping
+
+
+def _placed(task: Task, goal: str, seed: int) -> Mapping:
+    """Return a mapping whose parts fit with the state rows that they turn out to need, and places of its cores."""
+    network, chip, assumed = task.network, task.chip, dict(task.state_rows)
     for _ in range(ROUNDS):
-        parts = _parts(network, chip, STRATEGIES[goal](Task(network, chip, cores, trace, assumed)))
+        parts = _parts(network, chip, STRATEGIES[goal](replace(task, state_rows=assumed)))
         n_cores = max(part.core for part in parts) + 1
         memory = core_memory(network, chip, Mapping(network.name, parts, (n_cores, 1), ((0, 0),) * n_cores))
         if (memory.cores.sum(axis=1) <= chip.core.data_memory_bits.value).all():
@@ -65,10 +79,8 @@ def automatic_mapping(
         parts = _with_more_rows(network, chip, parts, memory)
     mesh = mesh_size(chip, n_cores)
     ports = host_rows(sum(layer.is_input for layer in network.layers), mesh[1])
-    place = place_cores(traffic(network, chip, parts, n_cores, trace), mesh, ports, seed)
-    mapping = Mapping(network.name, parts, mesh, place, ports)
-    validate_mapping(network, chip, mapping)
-    return mapping
+    place = place_cores(traffic(network, chip, parts, n_cores, task.trace), mesh, ports, seed)
+    return Mapping(network.name, parts, mesh, place, ports)
 
 
 def _with_more_rows(network: Network, chip: Chip, parts: tuple[Part, ...], memory: Memory) -> tuple[Part, ...]:

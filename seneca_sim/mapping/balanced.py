@@ -26,7 +26,7 @@ from seneca_sim.mapping.memory import layer_memory
 from seneca_sim.mapping.pipeline import RowPipeline
 from seneca_sim.mapping.refine import refined
 from seneca_sim.mapping.splits import UNLIMITED
-from seneca_sim.mapping.strips import FILLED, LayerStrips, bursts, cheapest
+from seneca_sim.mapping.strips import COUNTS, FILLED, LayerStrips, bursts, cheapest
 
 __all__ = ["StripProblem", "balanced_strips", "rows_latency", "strip_problem"]
 
@@ -76,7 +76,12 @@ class StripProblem:
 
 
 def strip_problem(
-    network: Network, chip: Chip, trace: Trace | None, state_rows: Mapping[int, int], cuts: Cuts
+    network: Network,
+    chip: Chip,
+    trace: Trace | None,
+    state_rows: Mapping[int, int],
+    cuts: Cuts,
+    most_strips: int = COUNTS[-1],
 ) -> StripProblem:
     """Return the ways to cut a network's layers; `cuts` are the channels before which producers are cut.
 
@@ -93,7 +98,7 @@ def strip_problem(
         chunks = tuple(range(cost.chunk, layer.out_shape[0], cost.chunk))
         sent[number] = sent_values(network, number, trace, cuts.get(number, chunks))
         memory = layer_memory(network, chip, number)
-        layers.append(LayerStrips(number, layer, cost, memory, flow, state_rows[number], limit))
+        layers.append(LayerStrips(number, layer, cost, memory, flow, state_rows[number], limit, most_strips))
         producers = [position[edge.source] for edge in layer.edges if not edge.delay and edge.source in position]
         parents.append(max(producers, default=None))
     return StripProblem(tuple(layers), tuple(parents))

@@ -20,8 +20,9 @@ from seneca_sim.mapping.packing import Item, lower_bound, pack
 from seneca_sim.mapping.pipeline import RowPipeline, row_pipeline, row_shares
 from seneca_sim.mapping.powers import least_powers, relieved, teams_of
 from seneca_sim.mapping.splits import UNLIMITED, LayerSplits, Split, even_ranges, part_bits, row_choices
+from seneca_sim.mapping.strips import COUNTS
 
-__all__ = ["GOALS", "ROOMY", "STRATEGIES", "USEFUL_WINDOW", "Draft", "Task", "items"]
+__all__ = ["GOALS", "ROOMY", "STRATEGIES", "STRIPED", "USEFUL_WINDOW", "Draft", "Task", "items"]
 
 GOALS = ("fewest-cores", "balanced", "power-of-two", "energy")
 """fewest-cores: as few as the memories allow. balanced: lowest latency within `cores` (`balanced.py`). power-of-two: each
@@ -29,6 +30,8 @@ layer's channels in equal parts, the least power of two that fits; where `cores`
 twice as many, in channels and then in strips of columns, again and again, while they last; layers with the same weights share
 cores (`powers.py`). energy: fewest padded chunks and repeated deliveries within `cores`, layers sharing cores where they fit;
 latency is not weighed."""
+STRIPED = ("balanced", "power-of-two")
+"""Goals that cut strips of columns."""
 ROOMY = ("balanced",)
 """Goals that fill free memory with state rows: layers that are busy at different times then wait less for each other."""
 USEFUL_WINDOW = 8
@@ -63,6 +66,8 @@ class Task:
     trace: Trace | None
     state_rows: Mapping[int, int]
     """Rows assumed for the parts of each layer."""
+    most_strips: int = COUNTS[-1]
+    """Strips of columns that a layer may be cut into: each takes multicast groups of its own."""
 
     @property
     def limit(self) -> int:
@@ -149,7 +154,7 @@ def _balanced(task: Task) -> list[Draft]:
     cuts: Cuts = {}
     found: Allocation | None = None
     for _ in range(REFINEMENTS):
-        problem = strip_problem(task.network, task.chip, task.trace, task.state_rows, cuts)
+        problem = strip_problem(task.network, task.chip, task.trace, task.state_rows, cuts, task.most_strips)
         problem = replace(problem, pipeline=_pipeline(task))
         cores = _budget(task, problem)
         again = balanced_strips(problem, cores, task.limit)
@@ -176,8 +181,14 @@ def _pipeline(task: Task) -> RowPipeline | None:
 
 
 def _by_rows(task: Task, problem: StripProblem, cores: int, cuts: Cuts) -> tuple[float, Allocation] | None:
-    """Return (objective, best cut by rows) of small maps; None for large ones, of which no FIFO holds a range of rows."""
-    if max(layer.layer.shape[1] * layer.layer.shape[2] for layer in problem.layers) > SMALL_MAP:
+    """Return (objective, best cut by rows) of small maps; None for large ones, of which no FIFO holds a range of rows.
+
+    Ranges of rows take multicast groups as strips do: None where these are to be few.
+    """
+    if (
+        task.most_strips < COUNTS[-1]
+        or max(layer.layer.shape[1] * layer.layer.shape[2] for layer in problem.layers) > SMALL_MAP
+    ):
         return None
     layers = _layer_splits(task, cuts)
     found = (balanced_apart(layers, cores), balanced_shared(layers, cores, task.limit))
@@ -216,7 +227,7 @@ def _power_of_two(task: Task) -> list[Draft]:
     if task.cores is not None:
         if used > task.cores:
             raise _too_few(task, used, "for equal parts on cores of their own")
-        problem = strip_problem(task.network, task.chip, task.trace, task.state_rows, {})
+        problem = strip_problem(task.network, task.chip, task.trace, task.state_rows, {}, task.most_strips)
         teams = relieved(teams, problem, task.cores)
     drafts: list[Draft] = []
     first = 0

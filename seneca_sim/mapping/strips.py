@@ -95,6 +95,7 @@ class LayerStrips:
         flow: Bursts,
         state_rows: int,
         limit: int,
+        most_strips: int = COUNTS[-1],
     ):
         self.number = number
         self.layer = layer
@@ -104,7 +105,7 @@ class LayerStrips:
         self._memory = memory
         self._limit = limit
         self.choices = channel_choices(cost.channels, cost.chunk)
-        self.counts = tuple(count for count in COUNTS if count <= cost.rows)
+        self.counts = tuple(count for count in COUNTS if count <= min(cost.rows, most_strips))
 
     @cached_property
     def parts(self) -> Index:

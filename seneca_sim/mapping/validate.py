@@ -16,7 +16,7 @@ from seneca_sim.mapping.provision import minimum_rows
 from seneca_sim.mapping.routing import routing
 from seneca_sim.mapping.types import Mapping, Part
 
-__all__ = ["mapping_findings", "validate_mapping"]
+__all__ = ["mapping_findings", "routing_fits", "validate_mapping"]
 
 
 def validate_mapping(network: Network, chip: Chip, mapping: Mapping) -> None:
@@ -210,6 +210,11 @@ def _state_rows(network: Network, chip: Chip, mapping: Mapping) -> Iterator[str]
             yield f"{given}, {needed} needed ({why}); set state_rows: {needed}"
 
 
+def routing_fits(network: Network, chip: Chip, mapping: Mapping) -> bool:
+    """Return whether the chip names all multicast groups of a mapping and its routers hold them."""
+    return not any(_routing(network, chip, mapping))
+
+
 def _routing(network: Network, chip: Chip, mapping: Mapping) -> Iterator[str]:
     """Yield what does not fit the group field of the header or a router's table."""
     found = routing(network, mapping)
@@ -225,5 +230,6 @@ def _routing(network: Network, chip: Chip, mapping: Mapping) -> Iterator[str]:
         here = [core for core, place in enumerate(mapping.place) if place == (x, y)]
         yield (
             f"the router at ({x}, {y}){f' of core {here[0]}' if here else ''} needs {largest} entries, noc.routing_entries is "
-            f"{limit} ({int((found.entries > limit).sum())} routers have too few); use fewer parts or larger tables"
+            f"{limit} ({int((found.entries > limit).sum())} routers have too few); use fewer parts or set "
+            f"noc.routing_entries={largest}"
         )

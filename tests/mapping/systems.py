@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from seneca_sim.chip import Chip, load_chip
 from seneca_sim.graph.network import Edge, Layer, MaxPool, Network, Precision
 from seneca_sim.graph.neurons import If, Neuron, Relu
-from seneca_sim.mapping.types import Part
+from seneca_sim.mapping.memory import core_memory
+from seneca_sim.mapping.types import Mapping, Part
 
 INT8 = Precision(weight="int8", state="bf16", event="int8")
 
@@ -57,3 +61,16 @@ def chain(*, pool: int = 0, size: int = 8, neuron: Neuron | None = None) -> Netw
     """Input, one 3x3 convolution, a dense readout."""
     first = layer("conv", 4, size, conv(0, 2, 4), pool=pool, neuron=neuron)
     return network(host(size=size), first, layer("out", 10, 1, dense(first, 1, 10), is_output=True, neuron=If()))
+
+
+def on_a_line(net: Network, parts: Sequence[Part]) -> Mapping:
+    """A mapping of parts, cores side by side."""
+    cores = max(part.core for part in parts) + 1
+    return Mapping(net.name, tuple(parts), (cores, 1), tuple((core, 0) for core in range(cores)))
+
+
+def bits_by_kind(net: Network, parts: Sequence[Part] | None = None, chip: Chip | None = None) -> dict[str, int]:
+    """Bits of a mapping by kind, without those of which there are none; whole layers with 3 state rows on chip seneca."""
+    mapping = on_a_line(net, whole(net, 3) if parts is None else parts)
+    memory = core_memory(net, chip or load_chip("seneca"), mapping)
+    return {kind: bits for kind, bits in memory.by_kind().items() if bits}

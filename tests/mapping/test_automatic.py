@@ -250,6 +250,32 @@ def test_impossible_requests_are_refused_with_need_and_limit(case):
     assert str(refusal.value) == text
 
 
+@pytest.mark.parametrize("goal", ["balanced", "power-of-two"])
+def test_fewer_ranges_of_the_map_are_cut_where_the_groups_of_many_do_not_fit(goal):
+    """Each range sends at its border to other cores than inside: on 24 cores that is far more than 32 groups."""
+    net = network(
+        host(size=24), layer("a", 16, 24, conv(0, 2, 16)), layer("b", 32, 24, conv(1, 16, 32), is_output=True)
+    )
+    wide, narrow = (load_chip("seneca-seed-table", [f"noc.group_bits={bits}"]) for bits in (14, 5))
+    strips = {
+        chip: {(part.rows, part.columns) for part in automatic_mapping(net, chip, goal=goal, cores=24).parts}
+        for chip in (wide, narrow)
+    }
+    assert len(strips[wide]) > len(strips[narrow])
+    assert mapping_findings(net, narrow, automatic_mapping(net, narrow, goal=goal, cores=24)) == ()
+
+
+def test_what_no_cut_of_strips_relieves_is_refused_with_a_way_out():
+    net = network(
+        host(size=24), layer("a", 16, 24, conv(0, 2, 16)), layer("b", 32, 24, conv(1, 16, 32), is_output=True)
+    )
+    with pytest.raises(MappingError) as refusal:
+        automatic_mapping(net, load_chip("seneca-seed-table", ["noc.group_bits=1"]), goal="power-of-two", cores=24)
+    assert str(refusal.value) == (
+        "the mapping needs 4 multicast groups, noc.group_bits = 1 names 2; use fewer parts, or set noc.group_bits=2"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

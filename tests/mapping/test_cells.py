@@ -21,30 +21,20 @@ from seneca_sim.mapping.firing import fire_options
 from seneca_sim.mapping.geometry import neuron_box, windows
 from seneca_sim.mapping.memory import MEMORY_KINDS, core_memory
 from seneca_sim.mapping.provision import provision_rows
-from seneca_sim.mapping.types import Mapping, Part
+from seneca_sim.mapping.types import Part
 from tests.engine.random_features import enriched
 from tests.mapping.blocks import gru, squeezed, u_net
 from tests.mapping.naive import deadlocks, with_rows
 from tests.mapping.splits import random_parts
-from tests.mapping.systems import conv, host, layer, network, whole
+from tests.mapping.systems import bits_by_kind, conv, host, layer, network, on_a_line, whole
 from tests.networks import random_network
 
 SENECA = load_chip("seneca")
 
 
-def mapped(net, parts):
-    cores = max(part.core for part in parts) + 1
-    return Mapping(net.name, tuple(parts), (cores, 1), tuple((core, 0) for core in range(cores)))
-
-
-def kinds(net, parts=None, chip=SENECA):
-    memory = core_memory(net, chip, mapped(net, whole(net, 3) if parts is None else parts))
-    return {kind: bits for kind, bits in memory.by_kind().items() if bits}
-
-
 def test_a_cell_holds_its_sums_in_some_rows_and_c_and_y_in_all():
     net = gru()
-    assert kinds(net) == {
+    assert bits_by_kind(net) == {
         "weights": (12 * 2 + 12 * 4) * 9 * 8,
         "states": 4 * 64 * 16,
         "held_outputs": 4 * 64 * 8,
@@ -53,25 +43,25 @@ def test_a_cell_holds_its_sums_in_some_rows_and_c_and_y_in_all():
 
 
 def test_the_bias_of_a_cell_is_one_number_for_each_sum():
-    assert kinds(gru(bias=np.ones(16, np.float32)))["biases"] == 16 * 16
+    assert bits_by_kind(gru(bias=np.ones(16, np.float32)))["biases"] == 16 * 16
 
 
 def test_a_part_of_a_cell_holds_the_channels_of_every_sum():
     halves = [Part(1, core, (2 * core, 2 * core + 2), (0, 8), (0, 8), 3) for core in (0, 1)]
-    memory = core_memory(gru(), SENECA, mapped(gru(), halves))
+    memory = core_memory(gru(), SENECA, on_a_line(gru(), halves))
     assert memory.replica_bits == 0
     assert memory.cores[0].tolist() == memory.cores[1].tolist()
-    assert 2 * memory.cores[0] @ np.ones(7, np.int64) == sum(kinds(gru()).values())
+    assert 2 * memory.cores[0] @ np.ones(7, np.int64) == sum(bits_by_kind(gru()).values())
 
 
 def test_a_gate_is_one_sum_for_each_channel_and_each_part_of_it():
     net = squeezed()
-    found = core_memory(net, SENECA, mapped(net, whole(net, 8))).parts[3]
+    found = core_memory(net, SENECA, on_a_line(net, whole(net, 8))).parts[3]
     assert found[MEMORY_KINDS.index("row_buffers")] == 4 * (2 * 64 + 1) * 16
     halves = [
         replace(part, rows=rows, core=core) for part in whole(net, 8)[3:4] for core, rows in enumerate([(0, 3), (3, 8)])
     ]
-    split = core_memory(net, SENECA, mapped(net, halves)).parts[:, MEMORY_KINDS.index("row_buffers")]
+    split = core_memory(net, SENECA, on_a_line(net, halves)).parts[:, MEMORY_KINDS.index("row_buffers")]
     assert split.tolist() == [4 * (2 * 8 * rows + 1) * 16 for rows in (3, 5)]
 
 
@@ -85,15 +75,15 @@ def test_a_gate_is_one_sum_for_each_channel_and_each_part_of_it():
     ],
 )
 def test_delays_keep_a_map_for_each_step(neuron, more, states, buffers):
-    found = kinds(network(host(), layer("late", 4, 8, conv(0, 2, 4), neuron=neuron, **more)))
+    found = bits_by_kind(network(host(), layer("late", 4, 8, conv(0, 2, 4), neuron=neuron, **more)))
     assert (found.get("states", 0), found.get("row_buffers", 0)) == (4 * 16 * states, 4 * 16 * buffers)
 
 
 def test_thresholds_that_differ_between_channels_are_stored():
     net = network(host(), layer("stairs", 4, 8, conv(0, 2, 4), neuron=MultiThreshold(np.zeros((4, 15)))))
-    assert kinds(net)["biases"] == 4 * 15 * 16
+    assert bits_by_kind(net)["biases"] == 4 * 15 * 16
     same = network(host(), layer("stairs", 4, 8, conv(0, 2, 4), neuron=MultiThreshold(np.zeros((1, 15)))))
-    assert "biases" not in kinds(same)
+    assert "biases" not in bits_by_kind(same)
 
 
 def test_masked_chunks_of_a_cell_hold_channels_of_all_sums():
@@ -101,7 +91,9 @@ def test_masked_chunks_of_a_cell_hold_channels_of_all_sums():
     edge = Edge("e", 0, "conv", weight, padding=(1, 1), mask=weight > 0, sums=3)
     net = network(host(), layer("gru", 4, 8, edge, neuron=GruCell()))
     skipping = load_chip("seneca", ["core.masked=chunk_skip"])
-    assert kinds(net, chip=skipping)["masks"] == 1 * 9 * 2, "12 channels of 3 sums are 1 chunk of 16 int8 weights"
+    assert bits_by_kind(net, chip=skipping)["masks"] == 1 * 9 * 2, (
+        "12 channels of 3 sums are 1 chunk of 16 int8 weights"
+    )
 
 
 def counted(net, parts, chip):
@@ -143,7 +135,7 @@ def test_memory_of_random_networks_is_that_of_their_neurons():
             continue
         parts = random_parts(rng, net, most=3)
         parts = [replace(part, core=index) for index, part in enumerate(with_rows(parts, provision_rows(net, parts)))]
-        found = core_memory(net, SENECA, mapped(net, parts)).by_kind()
+        found = core_memory(net, SENECA, on_a_line(net, parts)).by_kind()
         kinds = ("weights", "states", "held_outputs", "row_buffers")
         assert [found[kind] for kind in kinds] == counted(net, parts, SENECA).tolist(), seed
         cells += sum(is_cell(each.neuron) for each in net.layers)

@@ -138,7 +138,7 @@ LIMITS = {
     "routing entries": (
         ["noc.routing_entries=2"],
         "the router at (0, 0) of core 0 needs 3 entries, noc.routing_entries is 2 (1 routers have too few); "
-        "use fewer parts or larger tables",
+        "use fewer parts or set noc.routing_entries=3",
     ),
     "another mesh": (
         ["noc.columns=3", "noc.rows=3"],
