@@ -58,6 +58,8 @@ def push_tasks(m: int, core: int, end: int, jobs: int, first: int, groups: int, 
         while waiting > 0 and task_slot_at(m, base + oldest).free <= end:
             waiting -= 1
             oldest = oldest + 1 if oldest + 1 < depth else 0
+        if waiting == 0:
+            oldest = newest = 0
         begin = max(end, free_at)
         task_slot_at(m, base + newest).free = begin + 1
         newest = newest + 1 if newest + 1 < depth else 0

@@ -22,7 +22,7 @@ from seneca_sim.kernels.chip_machine import (
     task_slot_at,
     totals_of,
 )
-from seneca_sim.kernels.chip_wheel import soon
+from seneca_sim.kernels.chip_wheel import NEVER, soon
 
 __all__ = [
     "append_record",
@@ -71,6 +71,8 @@ def push_task(m: int, core: int, visible: int, duration: int) -> int:
     while unit.waiting_tasks > 0 and task_slot_at(m, unit.oldest_slot).free <= visible:
         unit.waiting_tasks -= 1
         unit.oldest_slot = slot_after(m, core, unit.oldest_slot)
+    if unit.waiting_tasks == 0:  # begin the ring anew: few slots stay in the processor's cache
+        unit.oldest_slot = unit.next_slot = core * settings_of(m).task_fifo
     begin = max(visible, unit.lc_free)
     task_slot_at(m, unit.next_slot).free = begin + 1
     unit.next_slot = slot_after(m, core, unit.next_slot)
@@ -106,9 +108,11 @@ def append_record(m: int, core: int, part: int, task_end: int, reserve: int, cou
         record_at(m, unit.record_tail).next = number
     else:
         unit.record_head = number
+        unit.send_at = 0
     unit.record_tail = number
     if unit.record_shrink < 0:
         unit.record_shrink = number
+    unit.settle_at = min(unit.settle_at, record.end)
     soon(m, record.end)
     return int(number)
 
@@ -128,6 +132,8 @@ def consume(m: int, core: int, time: int) -> None:
     if record.next < 0:
         unit.record_tail = -1
     unit.head_since = time
+    unit.settle_at = min(unit.settle_at, time)
+    unit.send_at = 0
     record.next = totals_of(m).free_record
     totals_of(m).free_record = number
     totals_of(m).records_used -= 1
@@ -137,9 +143,13 @@ def consume(m: int, core: int, time: int) -> None:
 def settle(m: int, core: int, now: int) -> None:
     """Shrink reserved room to what was emitted, and consume head records with nothing to send, up to a cycle."""
     unit = core_at(m, core)
+    if now < unit.settle_at:
+        return
+    unit.settle_at = NEVER
     while unit.record_shrink >= 0:
         record = record_at(m, unit.record_shrink)
         if record.end > now:
+            unit.settle_at = record.end
             break
         unit.room += record.reserve - record.count
         unit.record_shrink = record.next
@@ -149,6 +159,7 @@ def settle(m: int, core: int, now: int) -> None:
             break
         time = max(record.end, unit.head_since)
         if time > now:
+            unit.settle_at = min(unit.settle_at, time)
             break
         consume(m, core, time)
 
@@ -190,10 +201,13 @@ def row_granted(m: int, sender_number: int, step: int, row: int) -> bool:
     line = step * sender.rows + row
     if sender.cleared_row > line:
         return True
-    for index in range(sender.feeds_at, sender.feeds_at + sender.n_feeds):
-        feed = feed_at(m, look(m, index))
+    first = sender.asked_feed if sender.asked_row == line else 0
+    sender.asked_row = line
+    for index in range(first, sender.n_feeds):
+        feed = feed_at(m, look(m, sender.feeds_at + index))
         rank = look(m, feed.rank_at + row)
         if rank >= 0 and feed.received < step * feed.n_rows + rank + 1:
+            sender.asked_feed = index
             return False
     sender.cleared_row = line + 1
     return True

@@ -68,7 +68,7 @@ def enter(m: int, core: int, feed: int, step: int, now: int, frontier: int) -> N
     enter_part(m, feed, step, now, frontier)
     part = part_at(m, inlet_at(m, feed_at(m, feed).inlet).part)
     if not part.ready and part.step < settings_of(m).steps and is_ready(m, part):
-        core_at(m, core).limit = 0
+        core_at(m, core).limit = core_at(m, core).quiet = 0
 
 
 @inner_kernel
@@ -107,7 +107,7 @@ def decode(m: int, core: int, now: int, exact: bool) -> int:
     if packet.kind == CREDIT:
         feed = feed_at(m, packet.feed)
         feed.received += 1
-        unit.limit = 0
+        unit.limit = unit.quiet = 0
         end = begin_job(m, core, now, settings.rv_token)
         inlet_counts_at(m, packet.step * settings_of(m).n_inlets + feed.inlet).credits += 1
         inlet_counts_at(m, packet.step * settings_of(m).n_inlets + feed.inlet).rv_cycles += end - now

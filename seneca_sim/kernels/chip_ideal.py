@@ -7,6 +7,7 @@ from typing import Any
 from seneca_sim.kernels import inner_kernel
 from seneca_sim.kernels.chip_machine import (
     entry_at,
+    group_of,
     host_counts_at,
     link_at,
     node_at,
@@ -22,7 +23,6 @@ from seneca_sim.kernels.chip_network import (
     NORTH,
     SOUTH,
     WEST,
-    count_flits,
     deliver,
     enter_buffer,
     routes,
@@ -50,10 +50,29 @@ def hops(m: int, a: int, b: int) -> int:
 
 
 @inner_kernel
+def count_flits(m: int, packet: Any, node: int) -> None:
+    """Count the flits of a packet that enters the network at a router: there, on links between routers, at destinations."""
+    links, exits = 0, 1
+    if packet.group >= 0:
+        links, exits = group_of(m, packet.group).links, group_of(m, packet.group).exits
+    else:
+        links = hops(m, node, packet.target_node)
+    if packet.owner >= 0:
+        counts = part_counts_at(m, packet.step * settings_of(m).n_parts + packet.owner)
+        counts.flits += packet.flits
+        counts.link_flits += packet.flits * links
+        counts.ejected_flits += packet.flits * exits
+    else:
+        host = host_counts_at(m, packet.step)
+        host.flits += packet.flits
+        host.link_flits += packet.flits * links
+        host.ejected_flits += packet.flits * exits
+
+
+@inner_kernel
 def walk_link(m: int, packet: Any, node: int, direction: int) -> int:
     """Count a packet on a link of the ideal network and return the router behind it."""
     columns = settings_of(m).columns
-    count_flits(m, packet, False)
     port, behind = WEST, node - 1
     if direction == 1 << NORTH:
         port, behind = NORTH, node - columns
@@ -108,10 +127,7 @@ def inject(m: int, number: int, node: int, port: int, cycle: int) -> None:
     """Send a packet into the network from a core or host port; its first flit is visible at the router one cycle later."""
     packet = packet_at(m, number)
     flits = packet.flits
-    if packet.owner >= 0:
-        part_counts_at(m, packet.step * settings_of(m).n_parts + packet.owner).flits += flits
-    else:
-        host_counts_at(m, packet.step).flits += flits
+    count_flits(m, packet, node)
     if settings_of(m).mesh:
         enter_buffer(m, node * 5 + port, number, cycle + 1)
         soon(m, cycle + flits)

@@ -144,6 +144,9 @@ def next_feed(m: int, core: int, end: int) -> None:
 @inner_kernel
 def note_start(m: int, part: int, step: int, now: int) -> None:
     """Note the first job for a part in a step."""
+    if part_at(m, part).noted_step == step:
+        return
+    part_at(m, part).noted_step = step
     if part_times_at(m, step * settings_of(m).n_parts + part).start < 0:
         part_times_at(m, step * settings_of(m).n_parts + part).start = now
 

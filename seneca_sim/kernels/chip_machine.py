@@ -80,7 +80,7 @@ TOTALS = _record(
 
 PART = _packed(
     "touched_at emission replay_emission",
-    "step ready touched_from seen_step row column n_gates gate_first core sender replay_sender open_groups rows columns"
+    "step ready noted_step touched_from seen_step row column n_gates gate_first core sender replay_sender open_groups rows columns"
     " pieces piece replay_step replay_row early_replay done_rows"
     " layer c0 channels y0 x0 height_neurons state_rows depth"
     " low_row_at fresh_row_at fresh_column_at window_row_at window_column_at"
@@ -107,22 +107,25 @@ GATE = _packed("frontier", "at_frontier last_row_at last_column_at width plane f
 SENDER = _record(
     "kind part host layer y0 rows x0 columns width plane feeds_at n_feeds row_class_at column_class_at n_column_classes"
     " event_group token_group pairs capacity header node port owner core"
-    " step row emission value cleared_row looks_again"
+    " step row emission value cleared_row asked_row asked_feed looks_again"
 )
-"""What sends events: kind 0 a part, 1 a host port, 2 the replay of a part. A host port `looks_again` at a step's release."""
+"""What sends events: kind 0 a part, 1 a host port, 2 the replay of a part. A host port `looks_again` at a step's release.
+Rows before `cleared_row` (of all steps) are granted, and `asked_row` is by the feeds before `asked_feed`."""
 
-GROUP = _packed("", "tree dests_at n_dests local_at n_local remote to_host")
+GROUP = _packed("", "tree dests_at n_dests local_at n_local remote to_host links exits")
 """Destinations of a packet: at `dests_at` triples (core, first feed, feeds), cores ascending."""
 
 CORE = _packed(
-    "wake job_end idle_since retry limit lc_free lc_busy head_since eg_free",
-    "idle idle_state blocked stuck source packet feed feeds_left started fresh_packet neuron_row neuron_column value fresh_scope"
+    "wake job_end idle_since retry limit settle_at send_at lc_free lc_busy head_since eg_free",
+    "idle idle_state blocked stuck quiet fire_blocked source packet feed feeds_left started fresh_packet neuron_row neuron_column"
+    " value fresh_scope"
     " queue_first queue_last queue_done awaited flits flits_max input_room"
     " next_slot oldest_slot waiting_tasks tasks_max outbox loop_packet record_head record_shrink replays pending_credits"
     " parts_at n_parts node room room_max record_tail outbox_values unfinished",
 )
 """A core: its RISC-V, loop controller, event generator and FIFOs. The list of the NoC FIFO goes from `queue_done`, packets whose
-decoding has an end, over `queue_first`, the next one to decode, to `queue_last`; `awaited`: the router found no room in it."""
+decoding has an end, over `queue_first`, the next one to decode, to `queue_last`; `awaited`: the router found no room in it.
+Before `settle_at` and `send_at` there is nothing to settle or to send; while `quiet`, nothing can fire, for `fire_blocked`."""
 
 RECORD = _packed("value visible end", "part step row column left reserve count closes token scanned next")
 """A fire task's values in the event FIFO."""

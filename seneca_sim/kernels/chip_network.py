@@ -10,11 +10,9 @@ from seneca_sim.kernels.chip_machine import (
     block_at,
     buffer_at,
     core_at,
-    host_counts_at,
     link_at,
     node_at,
     packet_at,
-    part_counts_at,
     port_at,
     queued_at,
     ring_at,
@@ -47,7 +45,6 @@ __all__ = [
     "SOUTH",
     "WEST",
     "arbitrate",
-    "count_flits",
     "deliver",
     "enter_buffer",
     "room_of",
@@ -165,27 +162,9 @@ def enter_queue(m: int, core: int, number: int, cycle: int) -> None:
 
 
 @inner_kernel
-def count_flits(m: int, packet: Any, ejected: bool) -> None:
-    """Count a packet's flits on one link between routers, or at one destination."""
-    if packet.owner >= 0:
-        counts = part_counts_at(m, packet.step * settings_of(m).n_parts + packet.owner)
-        if ejected:
-            counts.ejected_flits += packet.flits
-        else:
-            counts.link_flits += packet.flits
-    else:
-        host = host_counts_at(m, packet.step)
-        if ejected:
-            host.ejected_flits += packet.flits
-        else:
-            host.link_flits += packet.flits
-
-
-@inner_kernel
 def deliver(m: int, node: int, port: int, number: int, cycle: int) -> None:
     """Send a packet out of a router port, the head flit in a cycle: to the next router, the core or a host port."""
     packet, ahead = packet_at(m, number), port_at(m, node * 5 + port).ahead
-    count_flits(m, packet, ahead < 0)
     if ahead >= 0:
         enter_buffer(m, ahead, number, cycle + 1)
     elif port == LOCAL:

@@ -15,6 +15,7 @@ from seneca_sim.kernels.chip_machine import (
 )
 from seneca_sim.kernels.chip_wheel import (
     DECISIONS,
+    NEVER,
     schedule,
 )
 
@@ -43,7 +44,6 @@ RISC_V, ARBITRATE, HOST_PORT, HOST_RECEIVES, SINK = 0, 1, 2, 3, 4
 """Kinds of entries of the wheel."""
 EVENTS, TOKEN, CREDIT = 0, 1, 2
 """Kinds of packets."""
-NEVER = 1 << 60
 
 
 @inner_kernel

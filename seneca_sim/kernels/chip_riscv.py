@@ -29,7 +29,6 @@ from seneca_sim.kernels.chip_intake import (
 from seneca_sim.kernels.chip_machine import (
     core_at,
     look,
-    record_at,
     state_at,
 )
 from seneca_sim.kernels.chip_packets import (
@@ -51,6 +50,23 @@ RUN_AHEAD = 64
 
 
 @inner_kernel
+def fire_any(m: int, core: int, now: int) -> int:
+    """Class 3: fire the first possible position; return the job's end, or NOTHING."""
+    unit = core_at(m, core)
+    if not unit.quiet:
+        before, unit.blocked = unit.blocked, 0
+        for index in range(unit.parts_at, unit.parts_at + unit.n_parts):
+            end = try_fire(m, core, look(m, index), now)
+            if end != NOTHING:
+                return end
+        unit.fire_blocked = unit.blocked
+        unit.quiet = unit.blocked & ~BLOCKED_CREDIT == 0
+        unit.blocked = before
+    unit.blocked |= unit.fire_blocked
+    return NOTHING
+
+
+@inner_kernel
 def next_job(m: int, core: int, now: int, exact: bool) -> int:
     """Start the first possible job of a core; return its end, NOTHING, or UNSURE."""
     unit = core_at(m, core)
@@ -66,18 +82,14 @@ def next_job(m: int, core: int, now: int, exact: bool) -> int:
         if unit.pending_credits > 0:
             return send_credit(m, core, now)
         if unit.record_head >= 0:
-            end = send_record(m, core, now)
+            end = send_record(m, core, now) if unit.send_at <= now else NOTHING
             if end != NOTHING:
                 return end
-    for index in range(unit.parts_at, unit.parts_at + unit.n_parts):
-        end = try_fire(m, core, look(m, index), now)
-        if end != NOTHING:
-            return end
-    unit.limit = 0
-    if unit.outbox < 0 and unit.blocked & ~BLOCKED_CREDIT == 0:
-        unit.limit = unit.retry
-        if unit.record_head >= 0:
-            unit.limit = min(unit.limit, record_at(m, unit.record_head).visible)
+            unit.retry = unit.send_at
+    end = fire_any(m, core, now)
+    if end != NOTHING:
+        return end
+    unit.limit = unit.retry if unit.outbox < 0 and unit.blocked & ~BLOCKED_CREDIT == 0 else 0
     end = decode(m, core, now, exact)
     if end != NOTHING:
         return end if end == UNSURE else decode_on(m, core, end)
@@ -85,6 +97,7 @@ def next_job(m: int, core: int, now: int, exact: bool) -> int:
         for index in range(unit.parts_at, unit.parts_at + unit.n_parts):
             end = try_replay(m, core, look(m, index), now)
             if end != NOTHING:
+                unit.quiet = 0
                 return end
     return NOTHING
 

@@ -9,6 +9,7 @@ from seneca_sim.kernels.chip_ideal import (
 )
 from seneca_sim.kernels.chip_machine import (
     WHEEL_SLOTS,
+    core_at,
     entry_at,
     settings_of,
     slot_at,
@@ -145,5 +146,6 @@ def open_phase(m: int) -> bool:
     if totals.phase_depth == 0:
         release_step(m, totals.phase_step, max(cycle, totals.phase_step * settings.period))
     for core in range(settings_of(m).n_cores):
+        core_at(m, core).quiet = 0
         wake_core(m, core, cycle)
     return True

@@ -204,9 +204,10 @@ def send_record(m: int, core: int, now: int) -> int:
     ready = max(record.visible, unit.head_since)
     if record.scanned and record.left > 0 and settings.evgen:
         ready = max(ready, record.visible + (record.count - record.left + take - 1) // settings.evgen_rate)
+    unit.send_at = ready
     if ready > now:
-        unit.retry = min(unit.retry, ready)
         return NOTHING
+    unit.send_at = 0
     counts = part_counts_at(m, record.step * settings_of(m).n_parts + record.part)
     if not record.scanned:
         record.scanned = 1

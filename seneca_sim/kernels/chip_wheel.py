@@ -14,10 +14,11 @@ from seneca_sim.kernels.chip_machine import (
     totals_of,
 )
 
-__all__ = ["EFFECTS", "DECISIONS", "schedule", "soon"]
+__all__ = ["DECISIONS", "EFFECTS", "NEVER", "schedule", "soon"]
 
 EFFECTS = 0
 DECISIONS = 1
+NEVER = 1 << 60
 
 
 @inner_kernel

@@ -74,6 +74,7 @@ def part_records(plan: Plan, emission_start: NDArray[np.int64]) -> tuple[NDArray
             n_gates=len(gates),
             emission=emission_start[number, 0],
             replay_emission=emission_start[number, 0],
+            noted_step=-1,
             early_replay=plan.timing.early_replay or _feeds_back(plan, plan_part.layer) or not _hears(plan, plan_part),
         )
         stamps += n_rows * n_columns if touched_from < ALWAYS else 0

@@ -133,9 +133,10 @@ def group_records(plan: Plan) -> tuple[NDArray[np.void], list[tuple[int, ...]], 
         classes = plan.table.add(row_class), plan.table.add(column_class)
         places.append((*classes, column_sets.shape[1], event_group, token_group))
     table = records.zeros(len(groups), records.GROUP)
-    for number, group in enumerate(groups):
-        fill(table[number], **group)
     masks = [tree_of(source, exits, plan.columns, plan.nodes) for source, exits in trees]
+    ports = np.array([int(np.unpackbits(mask.view(np.uint8)).sum()) for mask in masks], dtype=np.int64)
+    for number, group in enumerate(groups):
+        fill(table[number], **group, links=ports[group["tree"]] - group["exits"] if group["exits"] else 0)
     return table, places, np.array(masks, dtype=np.int8).ravel()
 
 
@@ -166,4 +167,5 @@ def _group(plan: Plan, sender: Any, feeds: list[int], trees: dict[tuple[int, fro
         "n_local": len(local),
         "remote": int(bool(exits)),
         "to_host": int(to_host),
+        "exits": len(exits),
     }

@@ -97,6 +97,7 @@ def core_records(plan: Plan) -> NDArray[np.void]:
     ):
         table[name] = -1
     table["wake"] = NEVER
+    table["settle_at"] = NEVER
     table["idle"] = 1
     table["idle_state"] = CORE_STATES.index("idle")
     table["room"] = plan.timing.event_fifo
