@@ -250,10 +250,11 @@ def _routes(build: _Builder, senders: Records, inlets: Records) -> _Routes:
             numbers = np.array([len(senders) - len(design.hosts) + design.hosts.index(layer)])
         else:
             numbers = np.array([replays[part] if delay else part for part in design.parts_of[layer]], np.int64)
-        boxes, which = np.unique(reach.boxes.reshape(-1, 4), axis=0, return_inverse=True)
-        for number in range(len(boxes)):
-            mine = np.flatnonzero(which.ravel() == number)
-            _add_route(build, routes, (layer, delay), (numbers, mine), senders, inlets)
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for place, box in enumerate(reach.boxes.reshape(-1, 4).tolist()):
+            alike.setdefault(tuple(box), []).append(place)
+        for places in alike.values():
+            _add_route(build, routes, (layer, delay), (numbers, np.array(places)), senders, inlets)
     return routes
 
 

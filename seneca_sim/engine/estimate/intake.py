@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seneca_sim.engine.costs import EdgeCosts
 from seneca_sim.engine.counts import INLET_COUNTERS
 from seneca_sim.engine.estimate.design import Design, Inlet
-from seneca_sim.engine.estimate.gathering import gathered
+from seneca_sim.engine.estimate.gathering import Work, gathered
 from seneca_sim.engine.estimate.groups import Groups, gathers, groups_of, is_grouped, is_one_position, round_channels
 from seneca_sim.engine.estimate.masked import masked
 from seneca_sim.engine.estimate.outline import InletAxis
@@ -86,35 +86,12 @@ def intake_of(
     design: Design, inlet: Inlet, source: Source, axes: tuple[InletAxis, InletAxis], tokens: Index, watched: bool
 ) -> Intake:
     """Return the work of an inlet; `watched`: whether the part must know which of its outputs were touched."""
-    part, (rows, columns) = design.mapping.parts[inlet.part], axes
+    timing = design.timing
     groups = _groups(design, inlet, source)
-    sums = _sums(design, inlet, source, groups, rows, columns)
-    costs, timing = design.costs.edges[inlet.edge], design.timing
-    skips = timing.masked == "chunk_skip" and inlet.link.mask is not None
-    bits = chunk_bits(inlet.link, part.channels, costs.neurons_per_chunk) if skips else None
-    touched = None
-    if watched and inlet.link.broadcast:  # what it adds is for all positions, none is touched by it
-        touched = np.zeros((design.steps, len(rows.windows), len(columns.windows)), np.bool_)
-        watched = False
-    if gathers(inlet.link, timing.group_scope):
-        work = gathered(design, inlet, source.packets, source.channel, bits)
-        tasks, rounds, chunks, sops, tests, riscv, lanes = work
-        if bits is not None and watched:
-            touched = np.asarray((chunks > 0).any(axis=1))[:, None, None]
-    elif bits is not None:
-        work, neurons = masked(design, inlet, source.packets, source.channel, (rows, columns), bits)
-        tasks, rounds, chunks, sops, tests, riscv, lanes = work
-        if watched:
-            touched = _seen(neurons, rows.windows, columns.windows)
-    else:
-        tasks, rounds, chunks, sops = sums.jobs, sums.rounds, sums.chunk_rounds, sums.sops
-        tests = np.zeros_like(rounds)
-        lanes = lanes_of(design, costs, tasks, chunks)
-        riscv = _riscv(design, is_one_position(inlet.link), sums, lanes)
-    if watched and touched is None:
-        useful = source.packets.grid(groups.useful.astype(np.int64))
-        touched = _seen(useful, rows.feeds, columns.feeds)
-    received = np.broadcast_to(tokens * rows.reached, riscv.shape)
+    sums = _sums(design, inlet, source, groups, axes)
+    work, neurons = _work(design, inlet, source, sums, axes)
+    tasks, rounds, chunks, sops, tests, riscv, lanes = work
+    received = np.broadcast_to(tokens * axes[0].reached, riscv.shape)
     riscv = riscv + received * max(1, timing.rv_token)
     if timing.inline:
         lanes = np.zeros_like(lanes)
@@ -133,7 +110,49 @@ def intake_of(
     }
     zero = np.zeros(design.steps, np.int64)
     counts = np.stack([totals[name].sum(axis=1) if name in totals else zero for name in INLET_COUNTERS], axis=1)
+    touched = _touched(design, inlet, source, groups, axes, chunks, neurons) if watched else None
     return Intake(counts, riscv, lanes, sums.flits + received, sums.packets + received, tasks, touched)
+
+
+def _skips(design: Design, inlet: Inlet) -> bool:
+    """Return whether an inlet skips chunks whose weights are all masked."""
+    return design.timing.masked == "chunk_skip" and inlet.link.mask is not None
+
+
+def _work(
+    design: Design, inlet: Inlet, source: Source, sums: Sums, axes: tuple[InletAxis, InletAxis]
+) -> tuple[Work, Flags | None]:
+    """Return the tasks of an inlet and their cycles and, of masked ones, the neurons that had a chunk executed."""
+    costs, part = design.costs.edges[inlet.edge], design.mapping.parts[inlet.part]
+    bits = chunk_bits(inlet.link, part.channels, costs.neurons_per_chunk) if _skips(design, inlet) else None
+    if gathers(inlet.link, design.timing.group_scope):
+        return gathered(design, inlet, source.packets, source.channel, bits), None
+    if bits is not None:
+        return masked(design, inlet, source.packets, source.channel, axes, bits)
+    lanes = lanes_of(design, costs, sums.jobs, sums.chunk_rounds)
+    riscv = _riscv(design, is_one_position(inlet.link), sums, lanes)
+    return (sums.jobs, sums.rounds, sums.chunk_rounds, sums.sops, np.zeros_like(sums.rounds), riscv, lanes), None
+
+
+def _touched(
+    design: Design,
+    inlet: Inlet,
+    source: Source,
+    groups: Groups,
+    axes: tuple[InletAxis, InletAxis],
+    chunks: Index,
+    neurons: Flags | None,
+) -> Flags:
+    """Return (T, output rows, output columns): outputs for whose windows a chunk was executed."""
+    rows, columns = axes
+    if inlet.link.broadcast:  # what it adds is for all positions, none is touched by it
+        return np.zeros((design.steps, len(rows.windows), len(columns.windows)), np.bool_)
+    if neurons is not None:
+        return _seen(neurons, rows.windows, columns.windows)
+    if gathers(inlet.link, design.timing.group_scope) and _skips(design, inlet):
+        return np.asarray((chunks > 0).any(axis=1))[:, None, None]
+    useful = source.packets.grid(groups.useful.astype(np.int64))
+    return _seen(useful, rows.feeds, columns.feeds)
 
 
 def _groups(design: Design, inlet: Inlet, source: Source) -> Groups:
@@ -149,49 +168,64 @@ def _groups(design: Design, inlet: Inlet, source: Source) -> Groups:
     return source.groups[key]
 
 
-def _sums(design: Design, inlet: Inlet, source: Source, groups: Groups, rows: InletAxis, columns: InletAxis) -> Sums:
-    """Return the sums over the packets that reach an inlet."""
-    part, packets = design.mapping.parts[inlet.part], source.packets
-    special = part.channels if is_grouped(inlet.link) else None
-    reach_y, reach_x = rows.reached.astype(np.int64), columns.reached.astype(np.int64)
-    across = {"reach": reach_x, "count": columns.count}
+@dataclass(frozen=True, slots=True)
+class _Summer:
+    """Sums of amounts of packets over what they touch of an inlet, shared by inlets with the same columns."""
 
-    def total(name: str, amount: Index | None, wide: str, tall: Index, own: bool) -> Index:
-        """Return tall[y] x the sum over x of wide[x] x the amounts at (y, x)."""
-        shared = (inlet.edge, special) if own else ()
-        key = (name, wide, inlet.edge, part.columns, *shared)
-        if key not in source.sums:
+    source: Source
+    edge: int
+    columns: tuple[int, int]
+    special: tuple[int, int] | None
+    """Channels of the part where amounts depend on them."""
+    across: dict[str, Index]
+    """Columns reached, or neurons touched in each."""
+
+    def __call__(self, name: str, amount: Index | None, wide: str, tall: Index, own: bool = True) -> Index:
+        """Return tall[y] x the sum over x of wide[x] x the amounts at (y, x); `own`: they are amounts of this inlet alone."""
+        shared = (self.edge, self.special) if own else ()
+        key = (name, wide, self.edge, self.columns, *shared)
+        sums = self.source.sums
+        if key not in sums:
             grid = (name, *shared)
-            if grid not in source.sums:
-                source.sums[grid] = packets.grid(amount)
-            source.sums[key] = source.sums[grid] @ across[wide]
-        return source.sums[key] * tall
+            if grid not in sums:
+                sums[grid] = self.source.packets.grid(amount)
+            sums[key] = sums[grid] @ self.across[wide]
+        return sums[key] * tall
 
+
+def _sums(design: Design, inlet: Inlet, source: Source, groups: Groups, axes: tuple[InletAxis, InletAxis]) -> Sums:
+    """Return the sums over the packets that reach an inlet."""
+    part, packets, (rows, columns) = design.mapping.parts[inlet.part], source.packets, axes
+    special = part.channels if is_grouped(inlet.link) else None
+    across = {"reach": columns.reached.astype(np.int64), "count": columns.count}
+    total = _Summer(source, inlet.edge, part.columns, special, across)
+    reach_y = rows.reached.astype(np.int64)
     scope = {"position": ("count", rows.count), "row": ("reach", rows.count), "pixel": ("reach", reach_y)}
     wide, tall = scope[design.timing.task_scope]
     useful = groups.useful.astype(np.int64) if special else None
-    all_rounds = total("groups", groups.number, "count", rows.count, True)
-    kept = total("kept", groups.kept, "reach", reach_y, True) if special else None
+    rounds = total("groups", groups.number, "count", rows.count)
     values = total("values", packets.count, "reach", reach_y, False)
     if special is None:
         width = round_channels(inlet.link, part.channels)
-        chunks = -(-width // design.costs.edges[inlet.edge].neurons_per_chunk)
-        chunk_rounds = all_rounds * chunks
+        kept, chunks = values, rounds * -(-width // design.costs.edges[inlet.edge].neurons_per_chunk)
         sops = total("values", packets.count, "count", rows.count, False) * width
     else:
-        chunk_rounds = total("chunks", groups.chunks, "count", rows.count, True)
-        sops = total("sops", groups.sops, "count", rows.count, True)
+        kept = total("kept", groups.kept, "reach", reach_y)
+        chunks, sops = (
+            total(name, amount, "count", rows.count)
+            for name, amount in (("chunks", groups.chunks), ("sops", groups.sops))
+        )
     return Sums(
         packets=total("packets", None, "reach", reach_y, False),
         values=values,
         flits=total("flits", packets.flits, "reach", reach_y, False),
         useful=total("useful", useful, "reach", reach_y, special is not None),
-        kept=values if kept is None else kept,
+        kept=kept,
         positions=total("useful", useful, "count", rows.count, special is not None),
         scopes=total("useful", useful, wide, tall, special is not None),
-        jobs=total("groups", groups.number, wide, tall, True),
-        rounds=all_rounds,
-        chunk_rounds=chunk_rounds,
+        jobs=total("groups", groups.number, wide, tall),
+        rounds=rounds,
+        chunk_rounds=chunks,
         sops=sops,
     )
 

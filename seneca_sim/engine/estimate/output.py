@@ -51,62 +51,81 @@ def _add(counts: Index, **totals: Index | int) -> None:
         counts[:, PART_COUNTERS.index(name)] += total
 
 
-def firing_of(design: Design, number: int, values: Flags, touched: Flags | None) -> Output:
-    """Return the firing work of a part; `values` (T, R, columns): outputs with values, `touched`: the others that fire."""
-    timing, part = design.timing, design.mapping.parts[number]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Firing:
+    """What fires in a part; T steps, R output rows."""
+
+    fired: Flags
+    """(T, R, columns): outputs that fire; the others are skipped, or close a row."""
+    fresh: Index
+    """(R, columns) neurons that an output updates."""
+    window: Index
+    """(R, columns) neurons that it pools."""
+    widths: Index
+    """Channels of each fire task."""
+    chunks: Index
+    """Chunks of each."""
+
+
+def _firing(design: Design, number: int, values: Flags, touched: Flags | None) -> _Firing:
+    """Return what fires: everything, or outputs with values and touched ones."""
+    part = design.mapping.parts[number]
     layer, costs = design.network.layers[part.layer], design.costs.layers[part.layer]
     fired = np.ones_like(values)
     for step in range(design.steps):
         if costs.touched_only(step):
             fired[step] = values[step] if touched is None else values[step] | touched[step]
     rows, columns = part_axis(layer, 0, part.rows), part_axis(layer, 1, part.columns)
-    fresh = rows.fresh[:, None] * columns.fresh
-    window = rows.sizes[:, None] * columns.sizes * int(layer.pool is not None)
-    widths = np.diff(np.append(np.arange(part.channels[0], part.channels[1], timing.event_fifo), part.channels[1]))
-    chunks = -(-widths // costs.neurons_per_chunk)
-    riscv, lanes, scans = np.zeros((3, design.steps, len(rows.windows)), np.int64)
+    bounds = np.append(np.arange(part.channels[0], part.channels[1], design.timing.event_fifo), part.channels[1])
+    widths = np.diff(bounds)
+    pooled = int(layer.pool is not None)
+    fresh, window = rows.fresh[:, None] * columns.fresh, rows.sizes[:, None] * columns.sizes * pooled
+    return _Firing(fired, fresh, window, widths, -(-widths // costs.neurons_per_chunk))
+
+
+def _cycles(design: Design, layer: int, what: _Firing) -> tuple[Index, Index]:
+    """Return (T, R) RISC-V and loop-controller cycles of firing."""
+    timing, costs, fired = design.timing, design.costs.layers[layer], what.fired
+    riscv, lanes, scans = np.zeros((3, *fired.shape[:2]), np.int64)
     bubble = timing.lc_chunk
     update, pool, emit = costs.update_cycles + bubble, costs.pool_cycles + bubble, costs.emit_cycles + bubble
-    for width, chunk in zip(widths.tolist(), chunks.tolist(), strict=True):
-        cycles = np.maximum(1, timing.lc_task + chunk * (fresh * update + window * pool + emit))
+    for width, chunk in zip(what.widths.tolist(), what.chunks.tolist(), strict=True):
+        cycles = np.maximum(1, timing.lc_task + chunk * (what.fresh * update + what.window * pool + emit))
         lanes += (fired * cycles).sum(axis=2)
         scans += fired.sum(axis=2) * max(1, timing.rv_scan * width)
         jobs = np.maximum(1, timing.rv_fire + (cycles if timing.inline else 0))
         riscv += (fired * jobs).sum(axis=2)
-    silent = ~fired
-    markers = silent[:, :, -1].astype(np.int64)
-    skipped = silent[:, :, :-1].sum(axis=2)
+    markers = (~fired[:, :, -1]).astype(np.int64)
+    skipped = (~fired[:, :, :-1]).sum(axis=2)
     riscv += skipped * max(1, timing.rv_untouched) + markers * max(1, timing.rv_fire + int(timing.inline))
     lanes += markers
     if not timing.event_generator:
         riscv += scans + markers
-    if timing.inline:
-        lanes[:] = 0
+    return riscv, np.zeros_like(lanes) if timing.inline else lanes
+
+
+def firing_of(design: Design, number: int, values: Flags, touched: Flags | None) -> Output:
+    """Return the firing work of a part; `values` (T, R, columns): outputs with values, `touched`: the others that fire."""
+    what = _firing(design, number, values, touched)
+    riscv, lanes = _cycles(design, design.mapping.parts[number].layer, what)
+    fired, chunks = what.fired, int(what.chunks.sum())
+    tasks = fired.sum(axis=2) * len(what.widths)
+    markers = (~fired[:, :, -1]).astype(np.int64)
     counts = np.zeros((design.steps, len(PART_COUNTERS)), np.int64)
-    tasks = fired.sum(axis=2) * len(widths)
     _add(
         counts,
         fire_tasks=tasks.sum(axis=1),
-        update_chunks=(fired * fresh).sum(axis=(1, 2)) * int(chunks.sum()),
-        pool_chunks=(fired * window).sum(axis=(1, 2)) * int(chunks.sum()),
-        emit_chunks=fired.sum(axis=(1, 2)) * int(chunks.sum()),
+        update_chunks=(fired * what.fresh).sum(axis=(1, 2)) * chunks,
+        pool_chunks=(fired * what.window).sum(axis=(1, 2)) * chunks,
+        emit_chunks=fired.sum(axis=(1, 2)) * chunks,
         markers=markers.sum(axis=1),
-        untouched_positions=silent.sum(axis=(1, 2)),
+        untouched_positions=(~fired).sum(axis=(1, 2)),
         rv_cycles=riscv.sum(axis=1),
         lc_cycles=lanes.sum(axis=1),
     )
-    nothing = np.zeros(riscv.shape)
+    nothing, rows = np.zeros(riscv.shape), np.zeros(riscv.shape[1], np.int64)
     return Output(
-        counts,
-        riscv,
-        lanes,
-        tasks + markers,
-        np.zeros_like(riscv),
-        np.zeros_like(rows.fresh),
-        nothing,
-        nothing,
-        values,
-        nothing > 0,
+        counts, riscv, lanes, tasks + markers, np.zeros_like(riscv), rows, nothing, nothing, values, nothing > 0
     )
 
 

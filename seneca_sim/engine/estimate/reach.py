@@ -128,12 +128,58 @@ def _classes(flags: Flags, size: int) -> tuple[Index, Flags]:
     """Return the class of each position of a (members, size) table, and (members, classes) flags."""
     if not len(flags):
         return np.zeros(size, np.int64), np.zeros((0, 1), np.bool_)
-    unique, inverse = np.unique(np.packbits(flags, axis=0), axis=1, return_inverse=True)
-    return inverse.ravel().astype(np.int64), np.unpackbits(unique, axis=0, count=len(flags)).astype(np.bool_)
+    first: dict[bytes, int] = {}
+    inverse = [first.setdefault(position.tobytes(), len(first)) for position in np.packbits(flags, axis=0).T]
+    number = np.array(inverse, np.int64)
+    return number, flags[:, np.searchsorted(np.maximum.accumulate(number), np.arange(len(first)))]
 
 
 def reach_of(design: Design, layer: int, delay: int) -> Reach:
     """Return the destinations of a layer's values of this step, or (delay 1) of their replay in the next one."""
+    source = design.network.layers[layer]
+    _, height, width = source.out_shape
+    inlets, row_flags, column_flags = _reached_by(design, layer, delay)
+    row_class, row_sets = _classes(row_flags, height)
+    column_class, column_sets = _classes(column_flags, width)
+    target_core = np.array([design.mapping.parts[inlet.part].core for inlet in inlets], np.int64)
+    cores = np.zeros((len(design.mapping.place), row_sets.shape[1], column_sets.shape[1]), np.bool_)
+    np.logical_or.at(cores, target_core, row_sets[:, :, None] & column_sets[:, None, :])
+    senders, core, boxes = _senders(design, layer)
+    token_cores = np.zeros((len(senders), row_sets.shape[1], cores.shape[0]), np.bool_)
+    tokens = np.zeros((len(inlets), height), np.int64)
+    spans = boxes[:, 1].tolist()
+    for begin, end in dict.fromkeys(map(tuple, spans)):
+        members = column_flags[:, begin:end].any(axis=1)
+        reached = np.zeros((len(design.mapping.place), row_sets.shape[1]), np.bool_)
+        np.logical_or.at(reached, target_core[members], row_sets[members])
+        mine = np.array([span == [begin, end] for span in spans])
+        token_cores[mine] = reached.T
+        tokens[members] += row_flags[members] * _covered(boxes[mine, 0], height)
+    return Reach(
+        design,
+        inlets,
+        senders,
+        core,
+        source.is_output and delay == 0,
+        row_class,
+        column_class,
+        cores.transpose(1, 2, 0),
+        boxes,
+        token_cores,
+        {inlet.number: tokens[number] for number, inlet in enumerate(inlets)},
+    )
+
+
+def _covered(spans: Index, size: int) -> Index:
+    """Return (size,) how many spans hold each place."""
+    change = np.zeros(size + 1, np.int64)
+    np.add.at(change, spans[:, 0], 1)
+    np.subtract.at(change, spans[:, 1], 1)
+    return np.asarray(np.cumsum(change[:-1]))
+
+
+def _reached_by(design: Design, layer: int, delay: int) -> tuple[list[Inlet], Flags, Flags]:
+    """Return the inlets of a layer's values, and (inlets, rows) and (inlets, columns): what reaches them."""
     source = design.network.layers[layer]
     _, height, width = source.out_shape
     inlets, rows, columns = [], [], []
@@ -149,40 +195,7 @@ def reach_of(design: Design, layer: int, delay: int) -> Reach:
         inlets.append(inlet)
         rows.append(axes[0].reached)
         columns.append(axes[1].reached)
-    row_flags = np.array(rows, np.bool_).reshape(-1, height)
-    column_flags = np.array(columns, np.bool_).reshape(-1, width)
-    row_class, row_sets = _classes(row_flags, height)
-    column_class, column_sets = _classes(column_flags, width)
-    target_core = np.array([design.mapping.parts[inlet.part].core for inlet in inlets], np.int64)
-    cores = np.zeros((len(design.mapping.place), row_sets.shape[1], column_sets.shape[1]), np.bool_)
-    np.logical_or.at(cores, target_core, row_sets[:, :, None] & column_sets[:, None, :])
-    senders, core, boxes = _senders(design, layer)
-    token_cores = np.zeros((len(senders), row_sets.shape[1], cores.shape[0]), np.bool_)
-    tokens = np.zeros((len(inlets), height), np.int64)
-    spans, which = np.unique(boxes[:, 1], axis=0, return_inverse=True)
-    for number, (begin, end) in enumerate(spans):
-        members = column_flags[:, begin:end].any(axis=1)
-        reached = np.zeros((len(design.mapping.place), row_sets.shape[1]), np.bool_)
-        np.logical_or.at(reached, target_core[members], row_sets[members])
-        mine = which.ravel() == number
-        token_cores[mine] = reached.T
-        covered = np.zeros(height, np.int64)
-        for low, high in boxes[mine, 0]:
-            covered[low:high] += 1
-        tokens[members] += row_flags[members] * covered
-    return Reach(
-        design,
-        inlets,
-        senders,
-        core,
-        source.is_output and delay == 0,
-        row_class,
-        column_class,
-        cores.transpose(1, 2, 0),
-        boxes,
-        token_cores,
-        {inlet.number: tokens[number] for number, inlet in enumerate(inlets)},
-    )
+    return inlets, np.array(rows, np.bool_).reshape(-1, height), np.array(columns, np.bool_).reshape(-1, width)
 
 
 def _senders(design: Design, layer: int) -> tuple[Index, Index, Index]:
