@@ -165,6 +165,8 @@ def _balanced(task: Task) -> list[Draft]:
         if found is not None and better.splits == found.splits:
             break
         found, cuts = better, _channel_cuts(better.splits)
+        if not any(cuts.values()):
+            break
     return _fewest_cores(task) if found is None else _drafts(found, task.network)
 
 

@@ -1,15 +1,17 @@
-"""Where cores sit on the mesh: along a serpentine in layer order, then improved by simulated annealing.
+"""Where cores sit on the mesh: the best of all places of a few cores; else a serpentine in layer order, improved by annealing.
 
 What is minimised is the sum of flits x hops over all (sender, receiver) pairs, estimated per time step. A multicast tree crosses
-shared links once, so the true link count is lower; pairs are a stand-in that can be updated in one pass over the cores. On
-six cores, where all placements can be tried, annealing finds the best in more than half of the cases and is at most 5 % above it
-(`tests/mapping/test_placement.py`); a dozen cores can be checked with CP-SAT (`placement_check.py`), larger meshes are not.
+shared links once, so the true link count is lower; pairs are a stand-in that can be updated in one pass over the cores. On eight
+cores annealing is at most 5 % above the best of all placements (`tests/mapping/test_placement.py`); a dozen cores can be checked
+with CP-SAT (`placement_check.py`), larger meshes are not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
+from math import perm
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,8 @@ __all__ = ["Traffic", "flit_hops", "host_rows", "mesh_size", "place_cores", "ser
 
 Real = NDArray[np.float64]
 Index = NDArray[np.int64]
+FEW_PLACEMENTS = 10_000
+"""So many placements are all looked at, instead of annealing."""
 MOVES_PER_CORE = 100
 FEWEST_MOVES = 3000
 MOST_MOVES = 40_000
@@ -166,20 +170,34 @@ def _host_hops(x: Index, y: Index, ports: Sequence[int]) -> Index:
 
 
 def place_cores(load: Traffic, mesh: tuple[int, int], ports: Sequence[int], seed: int) -> tuple[tuple[int, int], ...]:
-    """Return a place for each core: serpentine, then annealed on `flit_hops`; the same seed gives the same places."""
+    """Return a place for each core, of few or annealed `flit_hops`; the same seed gives the same places."""
     number, nodes = len(load.cores), mesh[0] * mesh[1]
     start = serpentine(nodes, mesh[0])
     if nodes == 1:
         return start
-    x, y = np.asarray(start, dtype=np.int64).T.copy()
-    cores = np.zeros((nodes, nodes), dtype=np.int64)
-    cores[:number, :number] = np.rint(load.cores * SHARES)
-    hosts = np.zeros((nodes, load.hosts.shape[1]), dtype=np.int64)
-    hosts[:number] = np.rint(load.hosts * SHARES)
-    best = _anneal(cores, hosts, x, y, number, np.asarray(ports, dtype=np.int64), np.random.default_rng(seed))
+    if perm(nodes, number) <= FEW_PLACEMENTS:
+        best = _best_of_all(load, start, ports)
+    else:
+        x, y = np.asarray(start, dtype=np.int64).T.copy()
+        cores = np.zeros((nodes, nodes), dtype=np.int64)
+        cores[:number, :number] = np.rint(load.cores * SHARES)
+        hosts = np.zeros((nodes, load.hosts.shape[1]), dtype=np.int64)
+        hosts[:number] = np.rint(load.hosts * SHARES)
+        best = _anneal(cores, hosts, x, y, number, np.asarray(ports, dtype=np.int64), np.random.default_rng(seed))
     if flit_hops(load, best, ports) >= flit_hops(load, start[:number], ports):
         return start[:number]
     return best
+
+
+def _best_of_all(load: Traffic, nodes: Sequence[tuple[int, int]], ports: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Return the placement with the least flits x links of all that there are, the first of equals."""
+    places = np.asarray(list(permutations(range(len(nodes)), len(load.cores))), dtype=np.int64)
+    x, y = np.asarray(nodes, dtype=np.int64).T
+    between = np.abs(x[:, None] - x) + np.abs(y[:, None] - y)
+    cores, hosts = (np.rint(amount * SHARES).astype(np.int64) for amount in (load.cores, load.hosts))
+    ways = (between[places[:, :, None], places[:, None, :]] * cores).sum(axis=(1, 2)) // 2
+    ways += (_host_hops(x, y, ports)[places] * hosts).sum(axis=(1, 2))
+    return tuple(nodes[node] for node in places[int(ways.argmin())].tolist())
 
 
 def _anneal(

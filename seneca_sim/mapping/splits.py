@@ -204,6 +204,8 @@ def _largest_first(size: int) -> list[int]:
 
 def _row_ranges(loads: Real, most_load: float, most: int) -> int | None:
     """Return the fewest ranges of rows with at most a load each; None if there are more than `most`."""
+    if len(loads) == 1:
+        return 1 if most >= 1 and loads[0, 0] <= most_load else None
     reach = (loads <= most_load).sum(axis=1).tolist()
     row, number = 0, 0
     while row < len(reach):

@@ -104,6 +104,8 @@ class LayerStrips:
         self._state_rows = state_rows
         self._memory = memory
         self._limit = limit
+        self._fitting: dict[float, NDArray[np.bool_]] = {}
+        self._known: dict[tuple[int, int], Split] = {}
         self.choices = channel_choices(cost.channels, cost.chunk)
         self.counts = tuple(count for count in COUNTS if count <= min(cost.rows, most_strips))
 
@@ -152,8 +154,10 @@ class LayerStrips:
 
     def fits(self, room: float) -> NDArray[np.bool_]:
         """Return (choices, counts) whether parts take up to a share of a core's memory; all of it where none takes less."""
-        small = self.bits <= room * self._limit
-        return small if small.any() else self.bits <= self._limit
+        if room not in self._fitting:
+            small = self.bits <= room * self._limit
+            self._fitting[room] = small if small.any() else self.bits <= self._limit
+        return self._fitting[room]
 
     @cached_property
     def waits(self) -> Real:
@@ -184,11 +188,13 @@ class LayerStrips:
         loads = np.where(allowed, self.loads, np.inf)[None] * self.slowing[:, None, :]
         parts = np.where(loads <= most_load, self.parts[None], NONE)
         choice = parts.shape[1] - 1 - parts[:, ::-1].argmin(axis=1)
-        return np.take_along_axis(parts, choice[:, None, :], axis=1)[:, 0, :], choice
+        return parts.min(axis=1), choice
 
     def split(self, choice: int, count: int) -> Split:
         """Return the cut into the ranges of a choice times a number of strips."""
-        return self._cut(self.choices[choice], count)
+        if (choice, count) not in self._known:
+            self._known[choice, count] = self._cut(self.choices[choice], count)
+        return self._known[choice, count]
 
     def even_split(self, channels: int, strips: int) -> Split:
         """Return the cut into even ranges of channels times strips, of which `counts` has the number."""
