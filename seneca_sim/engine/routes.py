@@ -20,7 +20,7 @@ def tree_of(source: int, exits: Iterable[Exit], columns: int, nodes: int) -> NDA
     >>> tree_of(0, [(3, LOCAL), (1, LOCAL)], columns=2, nodes=4).tolist()
     [2, 20, 0, 16]
     """
-    ports = np.zeros(nodes, dtype=np.int8)
+    ports = bytearray(nodes)
     for target, port in exits:
         x, y = source % columns, source // columns
         target_x, target_y = target % columns, target // columns
@@ -31,4 +31,4 @@ def tree_of(source: int, exits: Iterable[Exit], columns: int, nodes: int) -> NDA
             ports[y * columns + x] |= 1 << (SOUTH if y < target_y else NORTH)
             y += 1 if y < target_y else -1
         ports[target] |= 1 << port
-    return ports
+    return np.frombuffer(ports, dtype=np.int8)

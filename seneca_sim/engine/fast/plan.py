@@ -96,6 +96,8 @@ class Plan:
     gates: list[list[int]] = field(default_factory=list)
     edge_base: list[int] = field(default_factory=list)
     table: TablePool = field(default_factory=TablePool)
+    reached: dict[tuple[int, Span], tuple[NDArray[np.bool_], bool]] = field(default_factory=dict)
+    """Which positions of a box touch anything, by the (kept) list of what each touches: most feeds share them."""
 
     @property
     def hosts(self) -> list[int]:
@@ -184,9 +186,9 @@ def _add_inlets(plan: Plan) -> None:
 def _add_feed(plan: Plan, number: int, sender_number: int) -> None:
     """Add a producer to an inlet if any position of its box touches the part."""
     inlet, sender = plan.inlets[number], plan.senders[sender_number]
-    rows = np.array([bool(inlet.touch[0][row]) for row in range(*sender.rows)])
-    columns = np.array([bool(inlet.touch[1][column]) for column in range(*sender.columns)])
-    if not (rows.any() and columns.any()):
+    rows, any_row = _reached(plan, inlet.touch[0], sender.rows)
+    columns, any_column = _reached(plan, inlet.touch[1], sender.columns)
+    if not (any_row and any_column):
         return
     feed = Feed(sender_number, number, rows, columns)
     for gate in inlet.gates:
@@ -201,6 +203,15 @@ def _add_feed(plan: Plan, number: int, sender_number: int) -> None:
     inlet.feeds.append(len(plan.feeds))
     sender.feeds.append(len(plan.feeds))
     plan.feeds.append(feed)
+
+
+def _reached(plan: Plan, touch: list[list[int]], span: Span) -> tuple[NDArray[np.bool_], bool]:
+    """Return which positions of a span touch any neuron, and whether one does; equal questions get the same array."""
+    key = id(touch), span
+    if key not in plan.reached:
+        reached = np.array([bool(touch[place]) for place in range(*span)])
+        plan.reached[key] = reached, bool(reached.any())
+    return plan.reached[key]
 
 
 def depth_of(network: Network) -> list[int]:

@@ -28,6 +28,7 @@ __all__ = [
 
 NEVER = 1 << 60
 UNLIMITED = 1 << 30
+_FEED_FIELDS = ("sender", "inlet", "gate", "producer_core", "hi_at", "rank_at", "n_rows", "granted")
 
 
 def _initial_grants(plan: Plan, feed: Feed, highest: NDArray[np.int32]) -> int:
@@ -45,21 +46,21 @@ def _initial_grants(plan: Plan, feed: Feed, highest: NDArray[np.int32]) -> int:
 def feed_records(plan: Plan) -> NDArray[np.void]:
     """Return the records of the feeds, with the initial grants known on both sides."""
     table = records.zeros(len(plan.feeds), records.FEED)
-    for number, feed in enumerate(plan.feeds):
-        sender, highest = plan.senders[feed.sender], highest_rows(plan, feed)
-        granted = _initial_grants(plan, feed, highest)
-        fill(
-            table[number],
-            sender=feed.sender,
-            inlet=feed.inlet,
-            gate=feed.gate,
-            producer_core=sender.core,
-            hi_at=plan.table.add(highest),
-            rank_at=plan.table.add(row_ranks(plan, feed)),
-            n_rows=len(highest),
-            granted=granted,
-            received=granted,
-        )
+    known: dict[tuple[int, ...], tuple[int, int, int, int]] = {}
+    rows = []
+    for feed in plan.feeds:
+        inlet, sender = plan.inlets[feed.inlet], plan.senders[feed.sender]
+        part = plan.parts[inlet.part]
+        alike = id(inlet.touch[0]), *sender.rows, part.neurons[0][0], part.height, part.state_rows
+        if alike not in known:
+            highest = highest_rows(plan, feed)
+            granted = _initial_grants(plan, feed, highest)
+            known[alike] = plan.table.add(highest), plan.table.add(row_ranks(plan, feed)), len(highest), granted
+        rows.append((feed.sender, feed.inlet, feed.gate, sender.core, *known[alike]))
+    columns = np.array(rows, dtype=np.int64).reshape(len(rows), 8).T
+    for name, column in zip(_FEED_FIELDS, columns, strict=True):
+        table[name] = column
+    table["received"] = table["granted"]
     return table
 
 
