@@ -20,15 +20,20 @@ def tree_of(source: int, exits: Iterable[Exit], columns: int, nodes: int) -> NDA
     >>> tree_of(0, [(3, LOCAL), (1, LOCAL)], columns=2, nodes=4).tolist()
     [2, 20, 0, 16]
     """
-    ports = bytearray(nodes)
+    ports, left, top = bytearray(nodes), source % columns, source // columns
+    spans: dict[int, tuple[int, int]] = {}  # column -> the first and the last row that its exits reach
     for target, port in exits:
-        x, y = source % columns, source // columns
-        target_x, target_y = target % columns, target // columns
-        while x != target_x:
-            ports[y * columns + x] |= 1 << (EAST if x < target_x else WEST)
-            x += 1 if x < target_x else -1
-        while y != target_y:
-            ports[y * columns + x] |= 1 << (SOUTH if y < target_y else NORTH)
-            y += 1 if y < target_y else -1
         ports[target] |= 1 << port
+        y, x = divmod(target, columns)
+        first, last = spans.get(x, (top, top))
+        spans[x] = min(first, y), max(last, y)
+    for x in range(left, max(spans, default=left)):
+        ports[top * columns + x] |= 1 << EAST
+    for x in range(min(spans, default=left) + 1, left + 1):
+        ports[top * columns + x] |= 1 << WEST
+    for x, (first, last) in spans.items():
+        for y in range(top, last):
+            ports[y * columns + x] |= 1 << SOUTH
+        for y in range(first + 1, top + 1):
+            ports[y * columns + x] |= 1 << NORTH
     return np.frombuffer(ports, dtype=np.int8)
