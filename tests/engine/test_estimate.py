@@ -146,7 +146,7 @@ SHIPPED = {
 
 @pytest.mark.parametrize("model", ["digits-sigma-delta", "digits-lif"])
 @pytest.mark.parametrize("changes", SHIPPED.values(), ids=SHIPPED)
-def test_times_of_shipped_networks_are_within_a_fifth_and_intervals_of_one_core_exact_to_a_percent(
+def test_intervals_of_shipped_networks_are_within_a_fifth_and_latencies_within_a_half(
     model: str, changes: list[str]
 ) -> None:
     from seneca_sim.request import Request
@@ -167,7 +167,7 @@ def test_times_of_shipped_networks_are_within_a_fifth_and_intervals_of_one_core_
     off = np.abs(np.log(found))
     conventional = "flow.order=conventional" in changes
     assert (off[0] < np.log([1.2 if conventional else 1.03, 1.01])).all(), "one core"
-    assert (off < np.log([1.25, 1.18])).all()
+    assert (off < np.log([1.55, 1.22])).all()
     for exact, estimated in pairs:
         assert np.array_equal(exact.parts, estimated.parts)
 

@@ -16,9 +16,10 @@ Ignored: contention for links and at routers below that bound; stalls of full bu
 several inputs of a core take turns; and deadlocks: a chip that would deadlock gets an estimate too.
 
 Measured against `fast` (`tests/engine/test_estimate.py`): on the shipped networks and chip, on 1, 4 and 8 cores, in several orders
-and builds, intervals between steps come out at 0.87 to 1.06 of theirs and latencies at 0.81 to 1.13; on one core intervals agree to
-0.1 %. On random systems with FIFOs of a few entries the median error is 5 % (interval) and 8 % (latency), nine in ten are off by
-no more than a factor of 1.2 and 1.3, and all by no more than 1.8 and 2.2. The same holds with cells, products, upsampling,
+and builds, intervals between steps come out at 0.85 to 1.06 of theirs and latencies at 0.67 to 1.13, lowest on full pipelines,
+where latency is mostly waiting and depends on where cores are placed; on one core intervals agree to 0.1 %. On random systems with
+FIFOs of a few entries the median error is 5 % (interval) and 8 % (latency), nine in ten are off by no more than a factor of 1.2 and
+1.3, and all by no more than 1.8 and 2.2. The same holds with cells, products, upsampling,
 broadcasts and forward delays, but not where outputs hear delayed edges alone, for there the order of replays decides. On networks
 of published size (RED on 350 cores, SEED on 256; `seneca-seed-table`) latencies are 0.99 to 1.03 of theirs.
 
