@@ -51,6 +51,8 @@ class StripProblem:
     parents: tuple[int | None, ...]
     pipeline: RowPipeline | None = None
     """What rows wait for; None where it is not asked for."""
+    steps_overlap: bool = False
+    """Steps follow each other through the pipeline: the largest load sets their pace, and may not rise for latency."""
 
     def within(self, most_load: float, waiting: float, cores: float, room: float = 1.0) -> list[tuple[int, int]] | None:
         """Return the (choice, count) of each layer of the cut with the fewest parts within a load; None if they are too many."""
@@ -64,11 +66,15 @@ class StripProblem:
 
     def latency(self, chosen: Sequence[tuple[int, int]]) -> float:
         """Return the objective: largest load with what nesting costs, plus the waits of bursts [cycles per step]."""
+        return self.largest(chosen) + self.waits(chosen)
+
+    def largest(self, chosen: Sequence[tuple[int, int]]) -> float:
+        """Return the largest load of a part with what nesting costs [cycles per step]."""
         worst = 0.0
         for (choice, count), layer, parent in zip(chosen, self.layers, self.parents, strict=True):
             above = 0 if parent is None else chosen[parent][1]
             worst = max(worst, float(layer.loads[choice, count] * layer.slowing[above, count]))
-        return worst + self.waits(chosen)
+        return worst
 
     def waits(self, chosen: Sequence[tuple[int, int]]) -> float:
         """Return what the bursts of all layers cost [cycles per step]."""
@@ -117,7 +123,9 @@ def balanced_strips(problem: StripProblem, cores: int, limit: int) -> tuple[floa
 
 def _refined(problem: StripProblem, chosen: list[tuple[int, int]], cores: int) -> list[tuple[int, int]]:
     """Return a cut with a lower latency of a step, where one is found."""
-    return chosen if problem.pipeline is None else refined(problem, problem.pipeline, chosen, cores)[1]
+    if problem.pipeline is None:
+        return chosen
+    return refined(problem, problem.pipeline, chosen, cores, overlapping=problem.steps_overlap)[1]
 
 
 def rows_latency(problem: StripProblem, network: Network, allocation: Allocation) -> float:

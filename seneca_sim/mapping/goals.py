@@ -155,7 +155,7 @@ def _balanced(task: Task) -> list[Draft]:
     found: Allocation | None = None
     for _ in range(REFINEMENTS):
         problem = strip_problem(task.network, task.chip, task.trace, task.state_rows, cuts, task.most_strips)
-        problem = replace(problem, pipeline=_pipeline(task))
+        problem = replace(problem, pipeline=_pipeline(task), steps_overlap=task.chip.flow.pipelined.value)
         cores = _budget(task, problem)
         again = balanced_strips(problem, cores, task.limit)
         if again is None:

@@ -33,8 +33,11 @@ IMPOSSIBLE = 1e18
 """Cycles of a cut whose strips do not nest."""
 
 
-def step_latency(problem: StripProblem, pipeline: RowPipeline, cuts: Index) -> Real:
-    """Return the latency of each cut [cycles per step]; `cuts` is (cuts, layers, 2): choice of channels, count of strips."""
+def step_latency(problem: StripProblem, pipeline: RowPipeline, cuts: Index, most_load: float = IMPOSSIBLE) -> Real:
+    """Return the latency of each cut [cycles per step]; `cuts` is (cuts, layers, 2): choice of channels, count of strips.
+
+    Cuts of which a part has a larger load than `most_load` take for ever.
+    """
     loads, strips = {}, {}
     waits = np.zeros(len(cuts))
     for position, (layer, parent) in enumerate(zip(problem.layers, problem.parents, strict=True)):
@@ -43,14 +46,24 @@ def step_latency(problem: StripProblem, pipeline: RowPipeline, cuts: Index) -> R
         loads[layer.number] = np.minimum(layer.loads[choice, count] * layer.slowing[above, count], IMPOSSIBLE)
         strips[layer.number] = np.asarray(layer.counts, dtype=np.float64)[count]
         waits += layer.waits[choice, count]
-    return pipeline.latency(loads, strips) + waits
+    largest = np.max(list(loads.values()), axis=0)
+    return np.where(largest <= most_load, pipeline.latency(loads, strips) + waits, np.inf)
 
 
 def refined(
-    problem: StripProblem, pipeline: RowPipeline, start: Sequence[tuple[int, int]], cores: int
+    problem: StripProblem,
+    pipeline: RowPipeline,
+    start: Sequence[tuple[int, int]],
+    cores: int,
+    *,
+    overlapping: bool = False,
 ) -> tuple[float, list[tuple[int, int]]]:
-    """Return (latency, cut) of the best cut found from a start within the cores, parts on cores of their own."""
+    """Return (latency, cut) of the best cut found from a start within the cores, parts on cores of their own.
+
+    Where steps are `overlapping` the largest load, which sets their pace, does not rise.
+    """
     cut = np.asarray(start, dtype=np.int64)
+    most = problem.largest(start) if overlapping else IMPOSSIBLE
     latency = float(step_latency(problem, pipeline, cut[None])[0])
     tables = [layer.parts for layer in problem.layers]
     for _ in range(ROUNDS):
@@ -60,14 +73,14 @@ def refined(
             break
         single = _moved(cut, [(move,) for move in moves])
         more = np.asarray([int(tables[at][cell] - tables[at][tuple(cut[at])]) for at, cell in moves])
-        after = step_latency(problem, pipeline, single)
+        after = step_latency(problem, pipeline, single, most)
         pairs = [
             (moves[a], moves[b]) for a, b in _pairs(more, latency - after, cores - used) if moves[a][0] != moves[b][0]
         ]
         both = _moved(cut, pairs) if pairs else single[:0]
         extra = np.asarray([more[moves.index(a)] + more[moves.index(b)] for a, b in pairs], dtype=np.int64)
         options, added = np.concatenate([single, both]), np.concatenate([more, extra])
-        rated = np.concatenate([after, step_latency(problem, pipeline, both)]) if pairs else after
+        rated = np.concatenate([after, step_latency(problem, pipeline, both, most)]) if pairs else after
         rated = np.where(added <= cores - used, rated, np.inf)
         best = int(np.lexsort((added, rated))[0])
         if rated[best] > latency * (1 - RELIEF):
