@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from seneca_sim.kernels import inner_kernel
-from seneca_sim.kernels.chip_intake import next_feed
+from seneca_sim.kernels.chip_intake import (
+    may_replay,
+    next_feed,
+)
 from seneca_sim.kernels.chip_machine import (
     core_at,
     feed_at,
@@ -42,7 +45,7 @@ def push_tasks(m: int, core: int, end: int, jobs: int, first: int, groups: int, 
     """
     unit, depth, base = core_at(m, core), settings_of(m).task_fifo, core * settings_of(m).task_fifo
     limit = unit.limit
-    patient = not unit.replays
+    patient = not may_replay(unit)
     newest, oldest = unit.next_slot - base, unit.oldest_slot - base
     waiting, most, free_at, waited = unit.waiting_tasks, unit.tasks_max, unit.lc_free, 0
     done, place = 0, first

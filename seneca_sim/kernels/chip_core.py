@@ -126,6 +126,7 @@ def consume(m: int, core: int, time: int) -> None:
     if record.closes:
         part = part_at(m, record.part)
         part.done_rows += 1
+        unit.replay_quiet = 0
         if part.done_rows % part.rows == 0:
             part_times_at(m, record.step * settings_of(m).n_parts + record.part).done = time
     unit.record_head = record.next
@@ -186,6 +187,7 @@ def raise_rows(m: int, part_number: int) -> None:
                 feed.granted += 1
                 if feed.producer_core == part.core:
                     feed.received += 1
+                    core_at(m, part.core).replay_quiet = 0
                 else:
                     feed.pending += 1
                     part.pending_credits += 1

@@ -19,6 +19,7 @@ from seneca_sim.kernels.chip_intake import (
     BLOCKED_SLOT,
     NOTHING,
     enter_part,
+    may_replay,
     next_feed,
     take_packet,
     waiting_state,
@@ -107,7 +108,7 @@ def decode(m: int, core: int, now: int, exact: bool) -> int:
     if packet.kind == CREDIT:
         feed = feed_at(m, packet.feed)
         feed.received += 1
-        unit.limit = unit.quiet = 0
+        unit.limit = unit.quiet = unit.replay_quiet = 0
         end = begin_job(m, core, now, settings.rv_token)
         inlet_counts_at(m, packet.step * settings_of(m).n_inlets + feed.inlet).credits += 1
         inlet_counts_at(m, packet.step * settings_of(m).n_inlets + feed.inlet).rv_cycles += end - now
@@ -166,7 +167,7 @@ def decode_on(m: int, core: int, end: int) -> int:
         if following > end:
             end = following
             continue
-        if unit.replays:
+        if may_replay(unit):
             return end
         if unit.retry >= unit.limit or not (unit.source > 0 or unit.queue_first >= 0):
             unit.stuck = 1

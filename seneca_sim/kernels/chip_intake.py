@@ -37,6 +37,7 @@ __all__ = [
     "NOTHING",
     "UNSURE",
     "enter_part",
+    "may_replay",
     "next_feed",
     "note_start",
     "take_packet",
@@ -47,6 +48,12 @@ NOTHING, UNSURE = 0, -1
 """Instead of the end of a job: none is possible; one may become possible by an arrival that is not known yet."""
 BLOCKED_NETWORK, BLOCKED_ROOM, BLOCKED_SLOT, BLOCKED_CREDIT = 1, 2, 4, 8
 """What a core lacks, one bit each."""
+
+
+@inner_kernel
+def may_replay(unit: Any) -> bool:
+    """Return whether a core may have something to replay when it has nothing else to do."""
+    return bool(unit.replays and not unit.replay_quiet)
 
 
 @inner_kernel
@@ -111,7 +118,7 @@ def take_packet(m: int, core: int, now: int, exact: bool) -> int:
     if unit.loop_packet >= 0 and take_feeds(m, core, 1, unit.loop_packet):
         return 1
     if unit.queue_first < 0:
-        return UNSURE if unit.replays and not exact else NOTHING
+        return UNSURE if may_replay(unit) and not exact else NOTHING
     entry = queued_at(m, unit.queue_first)
     if entry.time > now:
         unit.retry = min(unit.retry, entry.time)
@@ -159,7 +166,9 @@ def enter_part(m: int, feed: int, step: int, now: int, frontier: int) -> None:
     note_start(m, inlet.part, step, now)
     if not inlet.delayed:
         part = part_at(m, inlet.part)
-        part.seen_step = max(part.seen_step, step + 1)
+        if part.seen_step < step + 1:
+            part.seen_step = step + 1
+            core_at(m, part.core).replay_quiet = 0
 
 
 @inner_kernel

@@ -121,11 +121,13 @@ CORE = _packed(
     " value fresh_scope"
     " queue_first queue_last queue_done awaited flits flits_max input_room"
     " next_slot oldest_slot waiting_tasks tasks_max outbox loop_packet record_head record_shrink replays pending_credits"
+    " replay_quiet replay_blocked"
     " parts_at n_parts node room room_max record_tail outbox_values unfinished",
 )
 """A core: its RISC-V, loop controller, event generator and FIFOs. The list of the NoC FIFO goes from `queue_done`, packets whose
 decoding has an end, over `queue_first`, the next one to decode, to `queue_last`; `awaited`: the router found no room in it.
-Before `settle_at` and `send_at` there is nothing to settle or to send; while `quiet`, nothing can fire, for `fire_blocked`."""
+Before `settle_at` and `send_at` there is nothing to settle or to send; while `quiet`, nothing can fire, for `fire_blocked`; while
+`replay_quiet`, nothing can be replayed, for `replay_blocked`."""
 
 RECORD = _packed("value visible end", "part step row column left reserve count closes token scanned next")
 """A fire task's values in the event FIFO."""

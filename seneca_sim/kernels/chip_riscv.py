@@ -24,6 +24,7 @@ from seneca_sim.kernels.chip_intake import (
     BLOCKED_NETWORK,
     NOTHING,
     UNSURE,
+    may_replay,
     waiting_state,
 )
 from seneca_sim.kernels.chip_machine import (
@@ -67,6 +68,22 @@ def fire_any(m: int, core: int, now: int) -> int:
 
 
 @inner_kernel
+def replay_any(m: int, core: int, now: int) -> int:
+    """Class 5: replay for the first possible part; return the job's end, or NOTHING."""
+    unit = core_at(m, core)
+    before, unit.blocked = unit.blocked, 0
+    for index in range(unit.parts_at, unit.parts_at + unit.n_parts):
+        end = try_replay(m, core, look(m, index), now)
+        if end != NOTHING:
+            unit.quiet = 0
+            return end
+    unit.replay_blocked = unit.blocked
+    unit.replay_quiet = 1
+    unit.blocked |= before
+    return NOTHING
+
+
+@inner_kernel
 def next_job(m: int, core: int, now: int, exact: bool) -> int:
     """Start the first possible job of a core; return its end, NOTHING, or UNSURE."""
     unit = core_at(m, core)
@@ -89,17 +106,13 @@ def next_job(m: int, core: int, now: int, exact: bool) -> int:
     end = fire_any(m, core, now)
     if end != NOTHING:
         return end
+    if unit.replay_quiet and unit.outbox < 0:
+        unit.blocked |= unit.replay_blocked
     unit.limit = unit.retry if unit.outbox < 0 and unit.blocked & ~BLOCKED_CREDIT == 0 else 0
     end = decode(m, core, now, exact)
     if end != NOTHING:
         return end if end == UNSURE else decode_on(m, core, end)
-    if unit.replays and unit.outbox < 0:
-        for index in range(unit.parts_at, unit.parts_at + unit.n_parts):
-            end = try_replay(m, core, look(m, index), now)
-            if end != NOTHING:
-                unit.quiet = 0
-                return end
-    return NOTHING
+    return replay_any(m, core, now) if unit.outbox < 0 and may_replay(unit) else NOTHING
 
 
 @inner_kernel
@@ -116,7 +129,7 @@ def rest(m: int, core: int, now: int) -> None:
 @inner_kernel
 def waits_for_itself(unit: Any) -> bool:
     """Return whether nothing from outside can end a core's waiting before `retry`: its next packet is there already."""
-    if unit.retry == NEVER or unit.blocked & BLOCKED_NETWORK or unit.replays:
+    if unit.retry == NEVER or unit.blocked & BLOCKED_NETWORK or may_replay(unit):
         return False
     return bool(unit.source > 0 or unit.queue_first >= 0)
 
