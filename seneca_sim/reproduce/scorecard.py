@@ -52,12 +52,29 @@ def _lines(rows: Iterable[Row]) -> list[dict[str, str]]:
 def accepted(path: Path = SCORECARD) -> dict[Key, dict[str, str]]:
     """Read a scorecard; raises `FileFormatError` if it is none."""
     try:
-        lines = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-    except (OSError, UnicodeDecodeError) as error:
+        rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FileFormatError(f"{path}: the accepted scorecard cannot be read: {error}") from None
-    if any(tuple(line) != FIELDS for line in lines):
+    if not rows or tuple(rows[0]) != FIELDS:
         raise FileFormatError(f"{path}: no scorecard: expected the columns {', '.join(FIELDS)}")
+    wrong = [f"{path}:{number}: {what}" for number, row in enumerate(rows[1:], 2) if (what := _wrong(row))]
+    if wrong:
+        raise FileFormatError("\n".join(wrong))
+    lines = [dict(zip(FIELDS, row, strict=True)) for row in rows[1:]]
     return {_key(line): line for line in lines}
+
+
+def _wrong(row: Sequence[str]) -> str:
+    """Say what is wrong with a line; nothing if it is as `rows_csv` writes it."""
+    if len(row) != len(FIELDS):
+        return f"expected {len(FIELDS)} cells, got {len(row)}"
+    for field in _NUMBERS:
+        value = row[FIELDS.index(field)]
+        try:
+            float(value or 0)
+        except ValueError:
+            return f"{field}: expected a number or nothing, got {value!r}"
+    return ""
 
 
 def _key(line: dict[str, str]) -> Key:

@@ -62,6 +62,20 @@ def test_a_moved_row_fails_and_is_told_on_stderr(seneca_sim, tmp_path, monkeypat
     assert "1 differences from the accepted scorecard; --accept takes them into it" in outcome.out
 
 
+def test_a_broken_scorecard_is_told_before_anything_is_run_or_written(seneca_sim, tmp_path, monkeypatch):  # noqa: F811
+    from seneca_sim.errors import FileFormatError
+    from seneca_sim.reproduce import answer
+
+    def broken():
+        raise FileFormatError("card.csv: no scorecard")
+
+    monkeypatch.setattr(answer, "accepted", broken)
+    monkeypatch.setattr(answer, "reproduce", None)
+    outcome = seneca_sim("reproduce", "pj-per-sop", "-o", tmp_path / "out")
+    assert (outcome.code, outcome.out, outcome.err) == (2, "", "seneca-sim: card.csv: no scorecard\n")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(("value", "text"), [(0.0, "0"), (999.96, "1000"), (-3.0, "-3"), (1e-9, "1e-09")])
 def test_numbers_are_printed_with_four_digits(value, text):
     assert number_text(value) == text

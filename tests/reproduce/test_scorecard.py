@@ -78,10 +78,22 @@ def test_what_is_no_scorecard_is_refused(tmp_path):
     with pytest.raises(FileFormatError) as error:
         accepted(path)
     assert str(error.value).startswith(f"{path}: the accepted scorecard cannot be read: ")
-    path.write_text("table,row\nt,first\n", encoding="utf-8")
+    for text in ("table,row\nt,first\n", "garbage\n", ""):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(FileFormatError) as error:
+            accept([TABLE], path)
+        assert str(error.value) == f"{path}: no scorecard: expected the columns {', '.join(FIELDS)}"
+        assert path.read_text(encoding="utf-8") == text
+
+
+def test_lines_of_a_scorecard_that_are_none_are_told_all_at_once(card):
+    head, first, second, third = card.read_text(encoding="utf-8").splitlines()
+    card.write_text("\n".join((head, first.replace(",40,", ",forty,", 1), second[:20], third)), encoding="utf-8")
     with pytest.raises(FileFormatError) as error:
-        accepted(path)
-    assert str(error.value) == f"{path}: no scorecard: expected the columns {', '.join(FIELDS)}"
+        moved([TABLE], card)
+    assert str(error.value) == (
+        f"{card}:2: published: expected a number or nothing, got 'forty'\n{card}:3: expected 9 cells, got 5"
+    )
 
 
 def test_a_scorecard_that_cannot_be_written_says_where_to_accept(tmp_path):
