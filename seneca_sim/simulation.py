@@ -333,7 +333,7 @@ def write_mapping(
         raise RequestError(f"mapping file {str(output)!r} is no regular file; choose another name with -o")
     check_writable(output.parent)
     if plot is not None:
-        check_writable(plot.parent)
+        _check_plot(plot, output)
     sources = sources_of(request)
     chip, network = chip_of(request, sources), network_of(request, sources)
     trace = None
@@ -350,6 +350,17 @@ def write_mapping(
     if json:
         return dumps(report.plain(), indent=2)
     return f"{output}: {_mapping_sentence(network, chip, mapping)}\n{report.text()}"
+
+
+def _check_plot(plot: Path, output: Path) -> None:
+    """Refuse a place for the plot of a mapping where it could not be written, or where the mapping itself goes."""
+    from seneca_sim.report.files import check_writable
+
+    if plot.exists() and not plot.is_file():
+        raise RequestError(f"plot {str(plot)!r} is no regular file; choose another name with --plot")
+    if plot.resolve() == output.resolve():
+        raise RequestError(f"mapping and plot would both be {str(plot)!r}; choose another name with --plot")
+    check_writable(plot.parent, "--plot")
 
 
 def check_mapping(path: Path, network: str | None, **arguments: Any) -> str:

@@ -93,18 +93,21 @@ def sha256_of(path: Path) -> str:
         raise FileFormatError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def check_writable(folder: Path) -> None:
-    """Raise `RequestError` if a folder that may not exist yet could not be written, before hours are spent on its content."""
+def check_writable(folder: Path, option: str = "-o") -> None:
+    """Raise `RequestError` if a folder that may not exist yet could not be written, before hours are spent on its content.
+
+    `option` is the one that names it.
+    """
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
-        raise _unwritable(folder, f"{str(existing)!r} is a file")
+        raise _unwritable(folder, f"{str(existing)!r} is a file", option)
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise _unwritable(folder, "permission denied")
+        raise _unwritable(folder, "permission denied", option)
 
 
-def _unwritable(folder: Path, reason: str) -> RequestError:
+def _unwritable(folder: Path, reason: str, option: str = "-o") -> RequestError:
     """Return the error of a folder that cannot be written."""
-    return RequestError(f"output folder {str(folder)!r} cannot be written: {reason}; choose another with -o")
+    return RequestError(f"output folder {str(folder)!r} cannot be written: {reason}; choose another with {option}")
 
 
 def write_folder(folder: Path, files: Dictionary[str, bytes]) -> None:

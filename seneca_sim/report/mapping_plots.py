@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seneca_sim.mapping.relief import MappingReport
+from seneca_sim.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,4 +41,5 @@ def cores_png(report: MappingReport, path: Path) -> None:
     """Write the drawing of `plot_cores` as a PNG file."""
     figure = plot_cores(report).get_figure(root=True)
     if figure is not None:
-        figure.savefig(path, dpi=120, format="png")
+        with whole_file(path) as file:
+            figure.savefig(file, dpi=120, format="png")

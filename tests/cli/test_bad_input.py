@@ -132,6 +132,12 @@ CASES = [
     ),
     ("validate unmapped.yaml", "classes: channels 0-9, rows 0, columns 0 are on no core; add a part for them"),
     ("validate nope.yaml", "nope.yaml: cannot be read: No such file or directory"),
+    ("map -o m.yaml --plot .", "plot '.' is no regular file; choose another name with --plot"),
+    ("map -o m.yaml --plot m.yaml", "mapping and plot would both be 'm.yaml'; choose another name with --plot"),
+    (
+        "map -o m.yaml --plot words.txt/p.png",
+        "output folder 'words.txt' cannot be written: 'words.txt' is a file; choose another with --plot",
+    ),
     (
         "map -o words.txt/m.yaml",
         "output folder 'words.txt' cannot be written: 'words.txt' is a file; choose another with -o",
