@@ -117,8 +117,8 @@ def fit_densities(network: Network, rule: Rule, target: float, *, tilt: float = 
     ActivityError
         If no value of the free number meets the target: what the rule can reach, and a way out.
     """
-    if not target > 0 or not tilt > 0:
-        raise RequestError(f"the total and the tilt must be above zero, not {target:g} and {tilt:g}")
+    if not 0 < target < inf or not 0 < tilt < inf:
+        raise RequestError(f"the total and the tilt must be finite and above zero, not {target:g} and {tilt:g}")
     weights = dense_sops(network)
     groups = [rule.group_of(layer) for layer in network.layers]
     tilts = [float(value) for value in np.geomspace(1.0, tilt, len(groups))]

@@ -1,3 +1,5 @@
+from math import inf, nan
+
 import numpy as np
 import pytest
 
@@ -68,6 +70,13 @@ def test_a_tilt_moves_operations_from_the_first_layers_to_the_last():
     rectified = [k for k, layer in enumerate(flat.layers) if layer.reason == "rectified"]
     assert ratio[rectified[0]] < 1 < ratio[rectified[-1]]
     assert tilted.sops == pytest.approx(flat.sops)
+
+
+@pytest.mark.parametrize(("total", "tilt"), [(0.0, 1.0), (inf, 1.0), (nan, 1.0), (3e4, 0.0), (3e4, inf), (3e4, nan)])
+def test_totals_and_tilts_are_finite_and_above_zero(total, tilt):
+    with pytest.raises(RequestError) as error:
+        fit_densities(load_network("kws-mlp"), RULE, total, tilt=tilt)
+    assert str(error.value) == f"the total and the tilt must be finite and above zero, not {total:g} and {tilt:g}"
 
 
 def test_totals_out_of_reach_are_refused_with_what_can_be_reached():

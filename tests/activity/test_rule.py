@@ -101,7 +101,7 @@ def test_a_total_out_of_reach_is_refused_with_what_the_rule_reaches(rule):
     )
     with pytest.raises(RequestError) as refused:
         fit_densities(load_network("kws-mlp"), rule, 0)
-    assert str(refused.value) == "the total and the tilt must be above zero, not 0 and 1"
+    assert str(refused.value) == "the total and the tilt must be finite and above zero, not 0 and 1"
 
 
 def test_the_file_of_a_fit_is_read_as_its_densities(rule, tmp_path):
