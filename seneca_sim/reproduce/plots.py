@@ -74,7 +74,7 @@ def _draw(axes: Axes, rows: list[Row], label: str) -> None:
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(axis="x", linewidth=0.4, color="#DDDDDD")
     axes.set_axisbelow(True)
-    axes.tick_params(axis="x", labelsize="x-small")
+    axes.tick_params(axis="x", which="both", labelsize="x-small")
     axes.set_xlabel(label, fontsize="small")
 
 
