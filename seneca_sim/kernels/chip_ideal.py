@@ -6,16 +6,15 @@ from typing import Any
 
 from seneca_sim.kernels import inner_kernel
 from seneca_sim.kernels.chip_machine import (
+    branch_at,
     entry_at,
     group_of,
     host_counts_at,
-    link_at,
     node_at,
     packet_at,
     part_counts_at,
     port_at,
     settings_of,
-    tree_at,
 )
 from seneca_sim.kernels.chip_network import (
     EAST,
@@ -25,13 +24,12 @@ from seneca_sim.kernels.chip_network import (
     WEST,
     deliver,
     enter_buffer,
-    routes,
+    route,
 )
 from seneca_sim.kernels.chip_packets import (
     NEVER,
     SINK,
     give_entry,
-    release_packet,
     take_entry,
 )
 from seneca_sim.kernels.chip_wheel import (
@@ -80,7 +78,7 @@ def walk_link(m: int, packet: Any, node: int, direction: int) -> int:
         port, behind = EAST, node + 1
     elif direction == 1 << SOUTH:
         port, behind = SOUTH, node + columns
-    link_at(m, node * 5 + port).flits += packet.flits
+    port_at(m, node * 5 + port).flits += packet.flits
     return int(behind)
 
 
@@ -129,20 +127,23 @@ def inject(m: int, number: int, node: int, port: int, cycle: int) -> None:
     flits = packet.flits
     count_flits(m, packet, node)
     if settings_of(m).mesh:
-        enter_buffer(m, node * 5 + port, number, cycle + 1)
+        packet.copies += 1
+        enter_buffer(m, node * 5 + port, number, flits, packet.tree, cycle + 1)
         soon(m, cycle + flits)
         return
     router = settings_of(m).router_cycles
     if packet.tree < 0:
         at = node
         while at != packet.target_node:
-            direction = routes(m, packet, at)
+            direction = route(m, packet, at)
             at = walk_link(m, packet, at, direction)
         arrival = cycle + 1 + router + hops(m, node, packet.target_node) * (router + 1)
         offer(m, packet.target_node * 5 + packet.target_port, number, arrival)
         return
-    for at in range(settings_of(m).nodes):
-        ports = tree_at(m, packet.tree * settings_of(m).nodes + at)
+    branch, end = group_of(m, packet.group).tree_from, group_of(m, packet.group).tree_to
+    while branch < end:
+        at, ports = branch_at(m, branch) >> 5, branch_at(m, branch) & 31
+        branch += 1
         for output in range(5):
             if ports >> output & 1:
                 if output == LOCAL or (output == WEST and node_at(m, at).host >= 0):
@@ -150,6 +151,7 @@ def inject(m: int, number: int, node: int, port: int, cycle: int) -> None:
                     offer(m, at * 5 + output, number, arrival)
                 else:
                     walk_link(m, packet, at, 1 << output)
+                branch += output != LOCAL
 
 
 @inner_kernel
@@ -173,10 +175,9 @@ def sink(m: int, port_number: int, cycle: int) -> None:
     number = node.unit
     packet = packet_at(m, number)
     output.busy = cycle + packet.flits
-    link_at(m, (port_number // 5) * 5 + port_number % 5).flits += packet.flits
-    link_at(m, (port_number // 5) * 5 + port_number % 5).waited += cycle - node.time
+    output.flits += packet.flits
+    output.waited += cycle - node.time
     give_entry(m, entry)
-    deliver(m, port_number // 5, port_number % 5, number, cycle)
-    release_packet(m, number)
+    deliver(m, port_number // 5, port_number % 5, number, packet.flits, -1, cycle)
     if output.requests >= 0:
         wake_sink(m, port_number, output.busy)

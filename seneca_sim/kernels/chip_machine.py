@@ -112,8 +112,10 @@ SENDER = _record(
 """What sends events: kind 0 a part, 1 a host port, 2 the replay of a part. A host port `looks_again` at a step's release.
 Rows before `cleared_row` (of all steps) are granted, and `asked_row` is by the feeds before `asked_feed`."""
 
-GROUP = _packed("", "tree dests_at n_dests local_at n_local remote to_host links exits")
-"""Destinations of a packet: at `dests_at` triples (core, first feed, feeds), cores ascending."""
+GROUP = _packed("", "tree tree_from tree_to dests_at n_dests local_at n_local remote to_host links exits")
+"""Destinations of a packet: at `dests_at` triples (core, first feed, feeds), cores ascending; `tree` is the branch at its source
+(-1: it goes to one place by itself), among those of its multicast tree in [`tree_from`, `tree_to`). A branch is the word
+node * 32 + output ports (one bit each), then the branches behind the ports 0 to 3 that are in it (-1: behind it is the host)."""
 
 CORE = _packed(
     "wake job_end idle_since retry limit settle_at send_at lc_free lc_busy head_since eg_free",
@@ -135,13 +137,17 @@ RECORD = _packed("value visible end", "part step row column left reserve count c
 PACKET = _packed("value", "kind group step y x count flits tree copies owner target_node target_port feed rank")
 """kind 0 events, 1 token, 2 credit; `owner` is a part, or -1 - host port."""
 
-BUFFER = _packed("eligible leaves_at sending", "head count room remaining leaving awaited feeder")
+BUFFER = _packed(
+    "eligible leaves_at sending", "packet flits branch remaining count waiting_at room leaving awaited feeder"
+)
 """An input buffer of a router (node * 5 + port), filled by the output port `feeder` of a neighbour, or by a core (port 4) or the
-host (-1); `sending`: the host port is busy until this cycle. `room` is without the flits of the packet that is `leaving`, which
-are free from `leaves_at` on; who found no room before that is known has it `awaited`."""
+host (-1); `sending`: the host port is busy until this cycle. Of its `count` packets the first is `packet`; the others wait in a
+ring, from `waiting_at` on. `room` is without the flits of the packet that is `leaving`, which are free from `leaves_at` on; who
+found no room before that is known has it `awaited`."""
 
-PORT = _packed("busy wake", "last requests ahead")
-"""An output port of a router (node * 5 + port); `ahead`: the buffer that it leads to, -1 for the core (port 4) and the host."""
+PORT = _packed("busy wake flits waited", "last requests ahead")
+"""An output port of a router (node * 5 + port); `ahead`: the buffer that it leads to, -1 for the core (port 4) and the host;
+`flits` that passed it, and the cycles that eligible packets `waited` for it."""
 
 EMISSION = _record("position value count")
 """Active position of a sender: position in the layer's map, first entry of `Machine.channel`, number of values."""
@@ -155,9 +161,6 @@ BLOCK = _packed("", "next")
 
 ENTRY = _packed("time", "packet flits")
 """An entry of a NoC FIFO; `time`: visible, then the end of its decoding."""
-
-LINK = _record("flits waited")
-"""An output port's flits, and the cycles that eligible packets waited for it (node * 5 + port)."""
 
 PART_COUNTS = _record(
     "fire_tasks update_chunks pool_chunks emit_chunks markers untouched_positions events packets replay_values"
@@ -173,8 +176,8 @@ INLET_COUNTS = _record(
 HOST_COUNTS = _record("flits link_flits ejected_flits sent dropped received")
 STEP = _record("release first_flit first_output last_output end")
 PART_TIMES = _record("start first_output done")
-RING = _packed("visible", "packet flits")
-"""An entry of an input buffer (buffer * buffer_ring + place)."""
+RING = _packed("visible", "packet flits branch")
+"""A packet that waits in an input buffer (buffer * buffer_ring + place)."""
 
 NODE_UNITS = _record("core host x y")
 """A router: its core (-1: none), 0 where a host port is at W (else -1), and its place on the mesh."""
@@ -267,13 +270,12 @@ inlet_counts_at = _records("inlet_counts", INLET_COUNTS)
 host_counts_at = _records("host_counts", HOST_COUNTS)
 part_times_at = _records("part_times", PART_TIMES)
 state_at = _records("states", CYCLES)
-link_at = _records("links", LINK)
 step_at = _records("steps", STEP)
 ends_at = _records("output_ends", COUNT)
 look = _numbers("table", np.int32)
 channel_at = _numbers("channel", np.int32)
 mask_at = _numbers("mask", np.uint64)
-tree_at = _numbers("tree", np.int8)
+branch_at = _numbers("branches", np.int32)
 start_at = _numbers("emission_start", np.int64)
 
 

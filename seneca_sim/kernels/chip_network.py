@@ -8,9 +8,9 @@ from seneca_sim.kernels import inner_kernel
 from seneca_sim.kernels.chip_machine import (
     BLOCK_ENTRIES,
     block_at,
+    branch_at,
     buffer_at,
     core_at,
-    link_at,
     node_at,
     packet_at,
     port_at,
@@ -18,7 +18,6 @@ from seneca_sim.kernels.chip_machine import (
     ring_at,
     settings_of,
     totals_of,
-    tree_at,
 )
 from seneca_sim.kernels.chip_packets import (
     HOST_PORT,
@@ -26,7 +25,6 @@ from seneca_sim.kernels.chip_packets import (
     NEVER,
     after_entry,
     give_block,
-    release_packet,
     take_block,
     wake_core,
     wake_port,
@@ -48,7 +46,7 @@ __all__ = [
     "deliver",
     "enter_buffer",
     "room_of",
-    "routes",
+    "route",
 ]
 
 NORTH, EAST, SOUTH, WEST, LOCAL = 0, 1, 2, 3, 4
@@ -56,10 +54,8 @@ NORTH, EAST, SOUTH, WEST, LOCAL = 0, 1, 2, 3, 4
 
 
 @inner_kernel
-def routes(m: int, packet: Any, node: int) -> int:
-    """Return the output ports (one bit each) that a packet takes at a router."""
-    if packet.tree >= 0:
-        return int(tree_at(m, packet.tree * settings_of(m).nodes + node))
+def route(m: int, packet: Any, node: int) -> int:
+    """Return the output port (as a bit) that a packet without a multicast tree takes at a router."""
     here, target = node_at(m, node), node_at(m, packet.target_node)
     if here.x < target.x:
         return 1 << EAST
@@ -73,41 +69,51 @@ def routes(m: int, packet: Any, node: int) -> int:
 
 
 @inner_kernel
-def make_first(m: int, buffer: int, first_at: int) -> None:
-    """Let the first packet of an input buffer ask for its output ports."""
-    unit = buffer_at(m, buffer)
-    number = ring_at(m, buffer * settings_of(m).buffer_ring + unit.head).packet
-    ports = routes(m, packet_at(m, number), buffer // 5)
-    unit.remaining = ports
-    unit.eligible = max(
-        ring_at(m, buffer * settings_of(m).buffer_ring + unit.head).visible + settings_of(m).router_cycles, first_at
-    )
-    soon(m, unit.eligible)
-    node_port = buffer // 5 * 5
-    for port in range(5):
-        if ports >> port & 1:
-            output = port_at(m, node_port + port)
-            output.requests |= 1 << (buffer % 5)
-            wake_port(m, node_port + port, max(unit.eligible, output.busy))
+def branch_behind(m: int, branch: int, port: int) -> int:
+    """Return the branch of a multicast tree at the router behind an output port; -1 for a packet without a tree."""
+    if branch < 0:
+        return -1
+    place = branch + 1
+    for before in range(port):
+        place += branch_at(m, branch) >> before & 1
+    return branch_at(m, place)
 
 
 @inner_kernel
-def enter_buffer(m: int, buffer: int, number: int, visible: int) -> None:
+def make_first(m: int, buffer: int, number: int, flits: int, branch: int, eligible: int) -> None:
+    """Let a packet be the first of an input buffer, and ask for its output ports from a cycle on."""
+    unit, node = buffer_at(m, buffer), buffer // 5
+    ports = branch_at(m, branch) & 31 if branch >= 0 else route(m, packet_at(m, number), node)
+    unit.packet = number
+    unit.flits = flits
+    unit.branch = branch
+    unit.remaining = ports
+    unit.eligible = eligible
+    soon(m, eligible)
+    for port in range(5):
+        if ports >> port & 1:
+            output = port_at(m, node * 5 + port)
+            output.requests |= 1 << (buffer - node * 5)
+            wake_port(m, node * 5 + port, max(eligible, output.busy))
+
+
+@inner_kernel
+def enter_buffer(m: int, buffer: int, number: int, flits: int, branch: int, visible: int) -> None:
     """Put a packet whose head flit is visible at a cycle into an input buffer that has room for it."""
-    unit = buffer_at(m, buffer)
-    packet = packet_at(m, number)
-    packet.copies += 1
-    slot = unit.head + unit.count
-    if slot >= settings_of(m).buffer_ring:
-        slot -= settings_of(m).buffer_ring
-    entry = ring_at(m, buffer * settings_of(m).buffer_ring + slot)
-    entry.packet = number
-    entry.flits = packet.flits
-    entry.visible = visible
+    unit, settings = buffer_at(m, buffer), settings_of(m)
     unit.count += 1
-    unit.room -= packet.flits
+    unit.room -= flits
     if unit.count == 1:
-        make_first(m, buffer, unit.leaves_at)
+        make_first(m, buffer, number, flits, branch, max(visible + settings.router_cycles, unit.leaves_at))
+        return
+    slot = unit.waiting_at + unit.count - 2
+    if slot >= settings.buffer_ring:
+        slot -= settings.buffer_ring
+    entry = ring_at(m, buffer * settings.buffer_ring + slot)
+    entry.packet = number
+    entry.flits = flits
+    entry.branch = branch
+    entry.visible = visible
 
 
 @inner_kernel
@@ -134,12 +140,10 @@ def free_queue(m: int, core: int, cycle: int) -> None:
 
 
 @inner_kernel
-def enter_queue(m: int, core: int, number: int, cycle: int) -> None:
+def enter_queue(m: int, core: int, number: int, flits: int, cycle: int) -> None:
     """Put a packet that a router sends from a cycle on into a core's NoC FIFO."""
     unit = core_at(m, core)
-    packet = packet_at(m, number)
-    packet.copies += 1
-    visible = cycle + packet.flits
+    visible = cycle + flits
     free_queue(m, core, cycle)
     place = unit.queue_last + 1
     if unit.queue_done < 0:
@@ -154,26 +158,25 @@ def enter_queue(m: int, core: int, number: int, cycle: int) -> None:
     entry = queued_at(m, place)
     entry.time = visible
     entry.packet = number
-    entry.flits = packet.flits
-    unit.flits += packet.flits
-    unit.input_room -= packet.flits
+    entry.flits = flits
+    unit.flits += flits
+    unit.input_room -= flits
     unit.flits_max = max(unit.flits_max, unit.flits)
     wake_core(m, core, max(visible, unit.job_end))
 
 
 @inner_kernel
-def deliver(m: int, node: int, port: int, number: int, cycle: int) -> None:
+def deliver(m: int, node: int, port: int, number: int, flits: int, branch: int, cycle: int) -> None:
     """Send a packet out of a router port, the head flit in a cycle: to the next router, the core or a host port."""
-    packet, ahead = packet_at(m, number), port_at(m, node * 5 + port).ahead
+    ahead = port_at(m, node * 5 + port).ahead
     if ahead >= 0:
-        enter_buffer(m, ahead, number, cycle + 1)
+        enter_buffer(m, ahead, number, flits, branch_behind(m, branch, port), cycle + 1)
     elif port == LOCAL:
-        enter_queue(m, node_at(m, node).core, number, cycle)
+        enter_queue(m, node_at(m, node).core, number, flits, cycle)
     else:
-        packet.copies += 1
-        schedule(m, EFFECTS, cycle + packet.flits, HOST_RECEIVES, node, number)
+        schedule(m, EFFECTS, cycle + flits, HOST_RECEIVES, node, number)
     totals_of(m).events_done += 1
-    soon(m, cycle + packet.flits)
+    soon(m, cycle + flits)
 
 
 @inner_kernel
@@ -207,17 +210,18 @@ def more_room(m: int, node: int, port: int, cycle: int) -> int:
 
 
 @inner_kernel
-def leave_buffer(m: int, buffer: int, number: int, cycle: int) -> None:
+def leave_buffer(m: int, buffer: int, cycle: int) -> None:
     """Let the first packet leave an input buffer: its room is free and the next packet is first from a cycle on."""
-    unit = buffer_at(m, buffer)
+    unit, settings = buffer_at(m, buffer), settings_of(m)
     unit.room += unit.leaving
-    unit.leaving = packet_at(m, number).flits
+    unit.leaving = unit.flits
     unit.leaves_at = cycle
-    release_packet(m, number)
     unit.count -= 1
-    unit.head = unit.head + 1 if unit.count > 0 and unit.head + 1 < settings_of(m).buffer_ring else 0
     if unit.count > 0:
-        make_first(m, buffer, cycle)
+        entry = ring_at(m, buffer * settings.buffer_ring + unit.waiting_at)
+        unit.waiting_at = unit.waiting_at + 1 if unit.count > 1 and unit.waiting_at + 1 < settings.buffer_ring else 0
+        eligible = max(entry.visible + settings.router_cycles, cycle)
+        make_first(m, buffer, entry.packet, entry.flits, entry.branch, eligible)
     if unit.feeder < 0 and buffer % 5 != LOCAL:
         schedule(m, DECISIONS, cycle, HOST_PORT, buffer // 5, 0)
     elif unit.awaited:
@@ -252,20 +256,21 @@ def arbitrate(m: int, port_number: int, cycle: int) -> None:
         if buffer.eligible > cycle:
             later = min(later, buffer.eligible)
             continue
-        first = ring_at(m, (node * 5 + source) * settings_of(m).buffer_ring + buffer.head)
-        number, flits = first.packet, first.flits
+        number, flits = buffer.packet, buffer.flits
         if flits > room:
             later = min(later, more_room(m, node, port, cycle))
             continue
         output.last = source
         output.busy = cycle + flits
         output.requests &= ~(1 << source)
+        output.flits += flits
+        output.waited += cycle - buffer.eligible
         buffer.remaining &= ~(1 << port)
-        link_at(m, node * 5 + port).flits += flits
-        link_at(m, node * 5 + port).waited += cycle - buffer.eligible
-        deliver(m, node, port, number, cycle)
+        if buffer.remaining != 0:
+            packet_at(m, number).copies += 1
+        deliver(m, node, port, number, flits, buffer.branch, cycle)
         if buffer.remaining == 0:
-            leave_buffer(m, node * 5 + source, number, cycle + flits)
+            leave_buffer(m, node * 5 + source, cycle + flits)
         later = cycle + flits if output.requests else NEVER
         break
     if later != NEVER:

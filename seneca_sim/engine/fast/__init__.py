@@ -85,7 +85,7 @@ def _counts(machine: Machine) -> Counts:
         cores=states,
         npe_busy=cores["lc_busy"].copy(),
         fifo_max=np.stack([cores["tasks_max"], cores["room_max"], cores["flits_max"]], axis=1, dtype=np.int64),
-        links=_plain(machine["links"]).reshape(-1, 5, 2),
+        links=np.stack([machine["ports"]["flits"], machine["ports"]["waited"]], axis=1).reshape(-1, 5, 2),
         host=_plain(machine["host_counts"]).reshape(steps, -1),
         steps=_plain(machine["steps"]).reshape(steps, -1),
     )

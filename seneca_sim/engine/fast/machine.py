@@ -40,7 +40,7 @@ def build_machine(plan: Plan) -> records.Machine:
     """Build all arrays of a run."""
     channels = ChannelPool.of(plan.trace)
     emissions, emission_start = emission_records(plan, channels)
-    groups, sender_groups, trees = group_records(plan)
+    groups, sender_groups, branches = group_records(plan)
     masks, mask_at = mask_words(plan)
     margin = margin_of(plan)
     steps = plan.trace.n_steps
@@ -73,7 +73,7 @@ def build_machine(plan: Plan) -> records.Machine:
         "table": plan.table.array(),
         "channel": channels.channel,
         "mask": masks,
-        "tree": trees,
+        "branches": branches,
         "touched": touched,
         "task_slots": records.zeros(n_cores * plan.timing.task_fifo, records.TASK_SLOT),
         "rings": records.zeros(n_nodes * 5 * plan.timing.buffer_flits, records.RING),
@@ -84,7 +84,6 @@ def build_machine(plan: Plan) -> records.Machine:
         "host_counts": records.zeros(steps, records.HOST_COUNTS),
         "part_times": filled(steps * len(parts), records.PART_TIMES),
         "states": records.zeros(n_cores * len(CORE_STATES), records.CYCLES),
-        "links": records.zeros(n_nodes * 5, records.LINK),
         "steps": filled(steps, records.STEP),
         "output_ends": records.zeros(steps, records.COUNT),
     }

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from seneca_sim.engine.emissions import ChannelPool, SplitLayer, emissions_of
 from seneca_sim.engine.fast.blank import fill
+from seneca_sim.engine.fast.branches import branch_words
 from seneca_sim.engine.fast.plan import (
     Plan,
     Sender,
@@ -109,8 +110,8 @@ def _classes(rows: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.boo
     return inverse.ravel().astype(np.int32), unique
 
 
-def group_records(plan: Plan) -> tuple[NDArray[np.void], list[tuple[int, ...]], NDArray[np.int8]]:
-    """Return the destination groups, where each sender finds its own, and the multicast trees."""
+def group_records(plan: Plan) -> tuple[NDArray[np.void], list[tuple[int, ...]], NDArray[np.int32]]:
+    """Return the destination groups, where each sender finds its own, and the branches of multicast trees."""
     groups: list[dict[str, int]] = []
     places: list[tuple[int, ...]] = []
     trees: dict[tuple[int, frozenset[Pair]], int] = {}
@@ -133,11 +134,14 @@ def group_records(plan: Plan) -> tuple[NDArray[np.void], list[tuple[int, ...]], 
         classes = plan.table.add(row_class), plan.table.add(column_class)
         places.append((*classes, column_sets.shape[1], event_group, token_group))
     table = records.zeros(len(groups), records.GROUP)
-    masks = [tree_of(source, exits, plan.columns, plan.nodes) for source, exits in trees]
-    ports = np.array([int(np.unpackbits(mask.view(np.uint8)).sum()) for mask in masks], dtype=np.int64)
+    masks = np.array([tree_of(source, exits, plan.columns, plan.nodes) for source, exits in trees], dtype=np.int8)
+    branches, spans = branch_words(masks.reshape(len(trees), plan.nodes), [source for source, _ in trees], plan.columns)
     for number, group in enumerate(groups):
-        fill(table[number], **group, links=ports[group["tree"]] - group["exits"] if group["exits"] else 0)
-    return table, places, np.array(masks, dtype=np.int8).ravel()
+        if group["exits"]:
+            root, first, end, ports = spans[group["tree"]]
+            group |= {"tree": root, "tree_from": first, "tree_to": end, "links": ports - group["exits"]}
+        fill(table[number], **group)
+    return table, places, branches
 
 
 def _group(plan: Plan, sender: Any, feeds: list[int], trees: dict[tuple[int, frozenset[Pair]], int]) -> dict[str, int]:
