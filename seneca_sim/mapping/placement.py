@@ -20,6 +20,7 @@ from seneca_sim.activity.trace import Trace
 from seneca_sim.chip import Chip
 from seneca_sim.errors import MappingError
 from seneca_sim.graph.network import Network
+from seneca_sim.kernels.anneal import anneal_places
 from seneca_sim.mapping.cost import packet_flits, sent_values
 from seneca_sim.mapping.geometry import edge_axis, neuron_box
 from seneca_sim.mapping.types import Part
@@ -30,12 +31,12 @@ Real = NDArray[np.float64]
 Index = NDArray[np.int64]
 FEW_PLACEMENTS = 10_000
 """So many placements are all looked at, instead of annealing."""
-MOVES_PER_CORE = 100
-FEWEST_MOVES = 3000
-MOST_MOVES = 40_000
-"""Moves tried in all: about a second for a thousand cores."""
+MOVES = 500_000
+"""Moves tried: a tenth of a second for a few cores, two seconds for a thousand."""
 SHARES = 1024
 """Fractions of a flit that annealing computes with, in integers: exact on every machine."""
+FIRST_TEMPERATURE = 0.1
+"""Of the flits of an average core, by one link."""
 COOLING = 1e-3
 """Last temperature over first."""
 
@@ -101,19 +102,20 @@ def traffic(network: Network, chip: Chip, parts: Sequence[Part], cores: int, tra
     flits = [_flits_per_row(network, chip, number, trace) for number in range(len(network.layers))]
     for number, layer in enumerate(network.layers):
         for edge in layer.edges:
-            axis, senders = (
-                edge_axis(network, layer, edge, "rows"),
-                _Senders.of(network, edge.source, by_layer[edge.source]),
-            )
+            rows, columns = (edge_axis(network, layer, edge, name) for name in ("rows", "columns"))
+            senders = _Senders.of(network, edge.source, by_layer[edge.source])
             for consumer in by_layer[number]:
-                reached = np.where(axis.touched(neuron_box(layer, consumer)[0])[2] > 0, flits[edge.source], 0.0)
+                box = neuron_box(layer, consumer)
+                reached = np.where(rows.touched(box[0])[2] > 0, flits[edge.source], 0.0)
+                share = (columns.touched(box[1])[2] > 0) / columns.inputs
                 if edge.source in inputs:
-                    hosts[consumer.core, inputs.index(edge.source)] += reached.sum()
+                    hosts[consumer.core, inputs.index(edge.source)] += reached.sum() * share.sum()
                 else:
-                    np.add.at(between[consumer.core], senders.core, senders.sums(reached))
+                    np.add.at(between[consumer.core], senders.core, senders.sums(reached, share))
         if layer.is_output:
             senders = _Senders.of(network, number, by_layer[number])
-            np.add.at(hosts[:, 0], senders.core, senders.sums(flits[number]))
+            width = layer.out_shape[2]
+            np.add.at(hosts[:, 0], senders.core, senders.sums(flits[number], np.full(width, 1 / width)))
     np.fill_diagonal(between, 0.0)
     return Traffic(between + between.T, hosts)
 
@@ -124,25 +126,32 @@ class _Senders:
 
     core: Index
     share: Real
-    """Share of a row's values that the part sends."""
+    """Share of a position's values that the part sends."""
     rows: Index
+    """(parts, 2)"""
+    columns: Index
     """(parts, 2)"""
 
     @classmethod
     def of(cls, network: Network, number: int, parts: Sequence[Part]) -> _Senders:
         """Collect the parts of a layer."""
-        channels, _, columns = network.layers[number].out_shape
-        share = [
-            (part.channels[1] - part.channels[0]) * (part.columns[1] - part.columns[0]) / (channels * columns)
-            for part in parts
-        ]
-        rows = np.asarray([part.rows for part in parts], dtype=np.int64).reshape(len(parts), 2)
-        return cls(np.asarray([part.core for part in parts], dtype=np.int64), np.asarray(share), rows)
+        channels = network.layers[number].out_shape[0]
+        return cls(
+            np.asarray([part.core for part in parts], dtype=np.int64),
+            np.asarray([(part.channels[1] - part.channels[0]) / channels for part in parts]),
+            np.asarray([part.rows for part in parts], dtype=np.int64).reshape(len(parts), 2),
+            np.asarray([part.columns for part in parts], dtype=np.int64).reshape(len(parts), 2),
+        )
 
-    def sums(self, per_row: Real) -> Real:
-        """Return each part's share of a per-row amount."""
-        along = np.concatenate([np.zeros(1), np.cumsum(per_row)])
-        return np.asarray(self.share * (along[self.rows[:, 1]] - along[self.rows[:, 0]]))
+    def sums(self, per_row: Real, per_column: Real) -> Real:
+        """Return each part's share of what rows send, of which columns have a share each."""
+        return np.asarray(self.share * _sums(per_row, self.rows) * _sums(per_column, self.columns))
+
+
+def _sums(amounts: Real, spans: Index) -> Real:
+    """Return the sum of amounts over each half-open range."""
+    along = np.concatenate([np.zeros(1), np.cumsum(amounts)])
+    return np.asarray(along[spans[:, 1]] - along[spans[:, 0]])
 
 
 def _flits_per_row(network: Network, chip: Chip, number: int, trace: Trace | None) -> Real:
@@ -178,12 +187,7 @@ def place_cores(load: Traffic, mesh: tuple[int, int], ports: Sequence[int], seed
     if perm(nodes, number) <= FEW_PLACEMENTS:
         best = _best_of_all(load, start, ports)
     else:
-        x, y = np.asarray(start, dtype=np.int64).T.copy()
-        cores = np.zeros((nodes, nodes), dtype=np.int64)
-        cores[:number, :number] = np.rint(load.cores * SHARES)
-        hosts = np.zeros((nodes, load.hosts.shape[1]), dtype=np.int64)
-        hosts[:number] = np.rint(load.hosts * SHARES)
-        best = _anneal(cores, hosts, x, y, number, np.asarray(ports, dtype=np.int64), np.random.default_rng(seed))
+        best = _annealed(load, start[:number], mesh, ports, np.random.default_rng(seed))
     if flit_hops(load, best, ports) >= flit_hops(load, start[:number], ports):
         return start[:number]
     return best
@@ -200,32 +204,28 @@ def _best_of_all(load: Traffic, nodes: Sequence[tuple[int, int]], ports: Sequenc
     return tuple(nodes[node] for node in places[int(ways.argmin())].tolist())
 
 
-def _anneal(
-    cores: Index, hosts: Index, x: Index, y: Index, number: int, ports: Index, rng: np.random.Generator
+def _annealed(
+    load: Traffic,
+    start: Sequence[tuple[int, int]],
+    mesh: tuple[int, int],
+    ports: Sequence[int],
+    rng: np.random.Generator,
 ) -> tuple[tuple[int, int], ...]:
-    """Swap the places of two cores (or of a core and an empty place) while that shortens the way, or by chance when it is hot."""
-    moves = min(max(MOVES_PER_CORE * number, FEWEST_MOVES), MOST_MOVES)
-    first, second = rng.integers(0, number, moves), rng.integers(0, len(x), moves)
-    luck = rng.random(moves)
-
-    def change(a: int, b: int) -> int:
-        """Return what swapping two places adds to the flits x links; their distance from each other stays."""
-        away = (np.abs(x - x[b]) + np.abs(y - y[b])) - (np.abs(x - x[a]) + np.abs(y - y[a]))
-        difference = cores[a] - cores[b]
-        difference[a] = difference[b] = 0
-        ways = (hosts[a] - hosts[b]) * (x[b] - x[a] + np.abs(y[b] - ports) - np.abs(y[a] - ports))
-        return int(difference @ away + ways.sum())
-
-    samples = [abs(change(int(a), int(b))) for a, b in zip(first[:100], second[:100], strict=True)]
-    hot = max(float(np.mean(samples)), np.finfo(np.float64).tiny)
-    total = least = 0
-    best = x.copy(), y.copy()
-    for move in range(moves):
-        a, b = int(first[move]), int(second[move])
-        added = change(a, b)
-        if added <= 0 or luck[move] < np.exp(-added / (hot * COOLING ** (move / moves))):
-            x[[a, b]], y[[a, b]] = x[[b, a]], y[[b, a]]
-            total += added
-            if total < least:
-                least, best = total, (x.copy(), y.copy())
-    return tuple(zip(best[0][:number].tolist(), best[1][:number].tolist(), strict=True))
+    """Return places that annealing finds from a start."""
+    number = len(load.cores)
+    flits = np.rint(load.cores * SHARES).astype(np.int64)
+    hosts = np.rint(load.hosts * SHARES).astype(np.int64)
+    core, other = np.nonzero(flits)
+    starts = np.concatenate([[0], np.cumsum(np.bincount(core, minlength=number))])
+    hot = max(1.0, FIRST_TEMPERATURE * float(flits.sum() + hosts.sum()) / number)
+    x, y = np.asarray(start, dtype=np.int64).T.copy()
+    x, y = anneal_places(
+        (starts, other, flits[core, other], hosts),
+        x,
+        y,
+        mesh,
+        np.asarray(ports, dtype=np.int64),
+        (rng.integers(0, number, MOVES), rng.random((3, MOVES))),
+        (hot, hot * COOLING),
+    )
+    return tuple(zip(x.tolist(), y.tolist(), strict=True))

@@ -77,6 +77,34 @@ def test_rows_travel_only_to_the_parts_that_they_reach():
     assert load.cores[0, 1] == load.cores[0, 2] == 5 * (8 * 2 + 2)
 
 
+def test_columns_travel_only_between_the_parts_that_share_them():
+    """Halves of the columns of two layers: each sends the other half no more than the column that its kernel reaches over."""
+    net = network(host(), layer("a", 2, 8, conv(0, 2, 2)), layer("b", 2, 8, conv(1, 2, 2), is_output=True))
+    halves = [
+        Part(number, 2 * number - 2 + half, (0, 2), (0, 8), (4 * half, 4 * half + 4), 4)
+        for number in (1, 2)
+        for half in (0, 1)
+    ]
+    load = traffic(net, SENECA, halves, 4, None)
+    whole_map = 8 * (8 * 2 + 2)
+    assert load.cores[0, 2] == load.cores[1, 3] == whole_map * 4 / 8
+    assert load.cores[0, 3] == load.cores[1, 2] == whole_map * 1 / 8
+    assert load.hosts[0, 0] == load.hosts[1, 0] == 8 * (8 * 3 + 2) * 5 / 8
+
+
+def test_annealing_brings_together_what_belongs_together():
+    """Sixteen groups of nine that talk among themselves, numbered in turn: blocks of 3 x 3 on the mesh are the best there is."""
+    cores = np.zeros((144, 144))
+    for a, b in itertools.permutations(range(144), 2):
+        cores[a, b] = a % 16 == b % 16
+    load = Traffic(cores, np.zeros((144, 1)))
+    blocks = [(3 * (core % 16 % 4) + core // 16 % 3, 3 * (core % 16 // 4) + core // 48) for core in range(144)]
+    best = flit_hops(load, blocks, (0,))
+    assert best == 16 * 72
+    assert flit_hops(load, place_cores(load, (12, 12), (0,), 0), (0,)) < 1.1 * best
+    assert flit_hops(load, serpentine(144, 12), (0,)) > 4 * best
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_mappings_place_every_core_once(seed):
     net = random_network(np.random.default_rng(3))
