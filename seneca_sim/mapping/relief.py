@@ -61,7 +61,7 @@ class Relief:
     """A finer cut of a layer that keeps the largest load up, alone on its cores."""
 
     layer: str
-    axis: Literal["channels", "columns", "cores of their own"]
+    axis: Literal["channels", "columns", "rows", "cores of their own"]
     ranges: int
     more_cores: int
     cycles: float
@@ -119,6 +119,10 @@ class MappingReport:
             lines.append(
                 f"relief: {relief.layer} {cut} {relief.axis}: {relief.more_cores} more cores, "
                 f"{relief.cycles:,.0f} cycles a part ({relief.cycles / busiest.cycles - 1:+.0%})"
+            )
+        if not self.reliefs:
+            lines.append(
+                "relief: none by a finer cut of channels, columns or rows; cores that do the same in fewer cycles"
             )
         return "\n".join(lines)
 
@@ -202,12 +206,17 @@ def _layer_load(
 def _reliefs(
     network: Network, mapping: Mapping, costs: _Costs, loads: np.ndarray[Any, Any], busy: np.ndarray[Any, Any]
 ) -> list[Relief]:
-    """Return for every layer with a part on a core of about the largest load the next finer cut along each axis."""
+    """Return for every layer with a part on a core of about the largest load the next finer cut along each axis.
+
+    Layers that are less than half of the load are left out, unless none is more.
+    """
     found: list[Relief] = []
+    near = [index for index, part in enumerate(mapping.parts) if busy[part.core] >= NEAR * busy.max()]
+    least = min(0.5 * busy.max(), max(loads[index] for index in near))
     for number in costs.numbers:
         indices = [index for index, part in enumerate(mapping.parts) if part.layer == number]
         hot = [index for index in indices if busy[mapping.parts[index].core] >= NEAR * busy.max()]
-        if not hot or max(loads[index] for index in hot) < 0.5 * busy.max():
+        if not hot or max(loads[index] for index in hot) < least:
             continue
         parts = [mapping.parts[index] for index in indices]
         heaviest = max(float(loads[index]) for index in indices)
@@ -216,6 +225,8 @@ def _reliefs(
             found.append(Relief(name, "cores of their own", len(parts), len(hot), heaviest))
         if all(part.rows == (0, network.layers[number].out_shape[1]) for part in parts):
             found += _finer(name, costs.along(number, "columns"), parts, heaviest)
+        elif all(part.columns == (0, network.layers[number].out_shape[2]) for part in parts):
+            found += _finer_rows(name, costs.along(number, "rows"), parts, heaviest)
     return found
 
 
@@ -239,3 +250,15 @@ def _finer(name: str, cost: LayerCost, parts: Sequence[Part], heaviest: float) -
             options.append(Relief(name, "columns", count, count * channels - len(parts), after))
             break
     return options
+
+
+def _finer_rows(name: str, cost: LayerCost, parts: Sequence[Part], heaviest: float) -> list[Relief]:
+    """Return the next cut of rows that lowers the load of a layer's heaviest part."""
+    channels, rows = len({part.channels for part in parts}), len({part.rows for part in parts})
+    widest = max(part.channels[1] - part.channels[0] for part in parts)
+    for count in range(rows + 1, cost.rows + 1):
+        first, end = np.asarray(strip_ranges(cost.rows, count), dtype=np.int64).T
+        after = float(cost.cycles_of(widest, first, end - 1).max())
+        if after < NEAR * heaviest:
+            return [Relief(name, "rows", count, count * channels - len(parts), after)]
+    return []

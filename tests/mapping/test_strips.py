@@ -14,7 +14,9 @@ from seneca_sim.mapping.automatic import automatic_mapping
 from seneca_sim.mapping.balanced import balanced_strips, strip_problem
 from seneca_sim.mapping.cost import layer_cost
 from seneca_sim.mapping.relief import mapping_report
+from seneca_sim.mapping.splits import even_ranges
 from seneca_sim.mapping.strips import COUNTS, cheapest, strip_ranges
+from seneca_sim.mapping.types import Mapping, Part
 from tests.mapping.systems import conv, host, layer, network
 
 SENECA = load_chip("seneca")
@@ -100,3 +102,21 @@ def test_a_report_names_the_bottleneck_its_bound_and_what_relieves_it():
     assert all(0.45 < relief.cycles / report.busiest.cycles < 0.6 for relief in report.reliefs)
     assert "relief: conv1 in 2 ranges of columns: 1 more cores" in report.text()
     assert json.loads(json.dumps(report.plain()))["busiest_core"] == report.busiest.core
+
+
+def test_layers_that_share_the_busiest_core_are_told_apart_even_if_none_is_half_of_its_load():
+    net = blocks((16, 16, 16, 16), 12)
+    report = mapping_report(net, COMPUTE_BOUND, automatic_mapping(net, COMPUTE_BOUND, goal="fewest-cores"))
+    assert len(report.cores) == 1
+    assert max(layer.own_cycles for layer in report.layers) < 0.5 * report.busiest.cycles
+    assert "cores of their own" in {relief.axis for relief in report.reliefs}
+
+
+@pytest.mark.parametrize(
+    ("ranges", "relief"), [(2, "conv0 in 3 ranges of rows: 1 more cores"), (6, "none by a finer cut")]
+)
+def test_maps_cut_by_rows_are_relieved_by_more_ranges_of_rows_while_there_are_any(ranges, relief):
+    net = blocks((8,), 6)
+    parts = [Part(1, core, (0, 8), rows, (0, 6), 6) for core, rows in enumerate(even_ranges(6, ranges))]
+    mapping = Mapping(net.name, tuple(parts), (ranges, 1), tuple((core, 0) for core in range(ranges)))
+    assert f"relief: {relief}" in mapping_report(net, COMPUTE_BOUND, mapping).text()
