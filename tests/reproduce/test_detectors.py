@@ -100,6 +100,7 @@ def test_hardware_of_what_was_not_measured_stands_with_a_verdict(table):
     assert all(row.published is None and row.status == "predicted" for row in runs)
     assert runs[1].ours < 50
     assert "SEED-128, Gen1: yes" in table.notes[-1]
+    assert table.notes[-2].startswith("engine estimate beside fast, latency: SEED-128, Gen1: ")
 
 
 def test_accepted_runs_hold_every_cell_and_gen1():

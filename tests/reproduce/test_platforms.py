@@ -29,3 +29,7 @@ def test_ten_platforms_have_an_energy_and_five_an_area(table):
 def test_a_whole_run_takes_more_than_the_inner_loop(table):
     (run,) = (row for row in table.rows if row.row.endswith("(best mapping)"))
     assert run.ours > 5 * 14.1
+
+
+def test_the_error_of_the_estimate_stands_beside_the_run(table):
+    assert table.notes[-1].startswith("engine estimate beside fast, energy of an operation in digits-lif: ")
