@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,12 +67,12 @@ def cases() -> tuple[Case, ...]:
 
 
 def reproduce(published: PublishedTable, progress: Progress | None = None) -> Reproduction:
-    """Run every row of the table, as many at once as there are cores here."""
+    """Run every row of the table, as many simulations at once as there are cores here."""
     runs = cases()
     done: dict[str, tuple[list[Row], list[str]]] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as simulations, ThreadPoolExecutor(len(runs)) as pool:
         pending: dict[Future[tuple[list[Row], list[str]]], Case] = {
-            pool.submit(_row, published.row(case.row), case): case
+            pool.submit(_row, published.row(case.row), case, simulations): case
             for case in reversed(runs)  # the longest first
         }
         try:
@@ -81,6 +81,7 @@ def reproduce(published: PublishedTable, progress: Progress | None = None) -> Re
                     progress(pending[future].row, number + 1, len(runs))
                 done[pending[future].row] = future.result()
         finally:
+            simulations.shutdown(wait=False, cancel_futures=True)
             pool.shutdown(wait=False, cancel_futures=True)
     rows = [row for case in runs for row in done[case.row][0]]
     notes = [note for case in runs for note in done[case.row][1]]
@@ -106,28 +107,39 @@ _NOTES = (
 )
 
 
-def _row(published: PublishedRow, case: Case) -> tuple[list[Row], list[str]]:
+def _row(published: PublishedRow, case: Case, simulations: Executor) -> tuple[list[Row], list[str]]:
     """Return the rows of one published row, and what is to be said about them."""
-    run = ruled_run(case)
-    bounds, bound_note = _admitted_rows(published, run)
-    goal, best = _best(run, int(published.values["cores"][0]))
-    full = run_frame(run.frame, load_chip(_FULL, _WIDE), run.mapping)
-    rows = [
-        *ruled_rows(published, run),
-        *bounds,
-        _uniform_row(published, case, run),
-        *_own(published, "full chip", full),
-        *_own(published, "best mapping", best, f"goal {goal}", cores=True),
+    frame, chip, mapping = _ruled(case)
+    ruled = simulations.submit(run_frame, frame, chip, mapping)
+    full = simulations.submit(run_frame, frame, load_chip(_FULL, _WIDE), mapping)
+    own = [
+        (goal, ruled if ours == mapping else simulations.submit(run_frame, frame, chip, ours))
+        for goal, ours in _own_mappings(frame, chip, int(published.values["cores"][0]))
     ]
-    return rows, [f"{case.row}: {note}" for note in (*_row_notes(published, run), bound_note)]
+    uniform = simulations.submit(run_frame, *_uniform(published, case, frame.network, chip))
+    bounds, bound_note = _admitted_rows(published, ruled.result(), simulations)
+    goal, best = min(own, key=lambda each: each[1].result().latency_ms)
+    rows = [
+        *ruled_rows(published, ruled.result()),
+        *bounds,
+        _beside(published, "uniform densities", uniform.result().latency_ms),
+        *_own(published, "full chip", full.result()),
+        *_own(published, "best mapping", best.result(), f"goal {goal}", cores=True),
+    ]
+    return rows, [f"{case.row}: {note}" for note in (*_row_notes(published, ruled.result()), bound_note)]
 
 
 def ruled_run(case: Case) -> FrameRun:
     """Run a row by the rules of the table: shipped activity, mapping in powers of two, chip of the table."""
+    return run_frame(*_ruled(case))
+
+
+def _ruled(case: Case) -> tuple[Frame, Chip, Mapping]:
+    """Return what the rules of the table run for a row."""
     network = load_network(case.network)
     path = shipped_folder("models") / "activities" / f"{case.activity}.yaml"
     frame, chip = prepared_frame(network, load_densities(path, network)), load_chip(_PRESET)
-    return run_frame(frame, chip, _ruled_mapping(frame, chip, case))
+    return frame, chip, _ruled_mapping(frame, chip, case)
 
 
 def ruled_rows(published: PublishedRow, run: FrameRun) -> Iterator[Row]:
@@ -150,7 +162,7 @@ def _fit(published: PublishedRow, network: Network, rule: str) -> Fit:
     return fit_densities(network, load_rule(path), published.values["gsop"][0] * 1e9)
 
 
-def _admitted_rows(published: PublishedRow, run: FrameRun) -> tuple[list[Row], str]:
+def _admitted_rows(published: PublishedRow, run: FrameRun, simulations: Executor) -> tuple[list[Row], str]:
     """Return latencies at both ends of what the rule admits, for the mapping of the row, and what its lanes do there."""
     fit = _fit(published, run.frame.network, "zeros")
     lowest, highest, operations, densities = (
@@ -161,11 +173,13 @@ def _admitted_rows(published: PublishedRow, run: FrameRun) -> tuple[list[Row], s
     loads = run.lanes(densities.tolist())
     least, bound, at_least = least_load(admissible, loads)
     most, at_most = largest_load(admissible, loads)
-    rows = []
+    pending = {}
     for end, found in (("least", at_least), ("largest", at_most)):
         frame = prepared_frame(run.frame.network, ruled_densities(run.frame.network, fit.rule, found.tolist()))
-        latency = run_frame(frame, run.chip, run.mapping).latency_ms
-        rows.append(_beside(published, f"admitted densities, {end} load", latency))
+        pending[end] = simulations.submit(run_frame, frame, run.chip, run.mapping)
+    rows = [
+        _beside(published, f"admitted densities, {end} load", one.result().latency_ms) for end, one in pending.items()
+    ]
     per_ms = run.chip.clock_mhz.value * 1e3
     note = (
         f"admitted densities let the lanes of the busiest core work {least / per_ms:.1f} to {most / per_ms:.1f} ms, for no "
@@ -174,14 +188,12 @@ def _admitted_rows(published: PublishedRow, run: FrameRun) -> tuple[list[Row], s
     return rows, note
 
 
-def _uniform_row(published: PublishedRow, case: Case, ruled: FrameRun) -> Row:
-    """Return the latency where every layer is as dense as the others, mapped for that."""
-    network = ruled.frame.network
+def _uniform(published: PublishedRow, case: Case, network: Network, chip: Chip) -> tuple[Frame, Chip, Mapping]:
+    """Return what is run where every layer is as dense as the others, mapped for that."""
     fit = _fit(published, network, "uniform")
     densities = ruled_densities(network, fit.rule, [layer.neuron_density for layer in fit.layers])
     frame = prepared_frame(network, densities)
-    run = run_frame(frame, ruled.chip, _ruled_mapping(frame, ruled.chip, case))
-    return _beside(published, "uniform densities", run.latency_ms)
+    return frame, chip, _ruled_mapping(frame, chip, case)
 
 
 def _beside(published: PublishedRow, variant: str, latency_ms: float) -> Row:
@@ -191,16 +203,13 @@ def _beside(published: PublishedRow, variant: str, latency_ms: float) -> Row:
     return Row(published.table, name, "latency", unit, value, latency_ms, "predicted", published.source)
 
 
-def _best(ruled: FrameRun, cores: int) -> tuple[str, FrameRun]:
-    """Return the goal and run of the lowest latency on at most so many cores."""
-    frame, chip, found = ruled.frame, ruled.chip, []
+def _own_mappings(frame: Frame, chip: Chip, cores: int) -> Iterator[tuple[str, Mapping]]:
+    """Yield the goals that can be met on so many cores, and their mappings."""
     for goal in _OWN_GOALS:
         try:
-            mapping = automatic_mapping(frame.network, chip, goal=goal, cores=cores, trace=frame.full)
+            yield goal, automatic_mapping(frame.network, chip, goal=goal, cores=cores, trace=frame.full)
         except MappingError:
             continue  # equal parts need more cores than were published
-        found.append((goal, ruled if mapping == ruled.mapping else run_frame(frame, chip, mapping)))
-    return min(found, key=lambda each: each[1].latency_ms)
 
 
 def _own(
