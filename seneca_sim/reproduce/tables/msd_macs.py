@@ -38,9 +38,6 @@ class _Case:
     network: str
     status: Status
     """Of the dense count: exact, or of layers that were chosen to give it."""
-    columns: dict[str, int]
-    """Processing steps as the paper prints them: events, or for video pictures a second."""
-    window: int = 0
     scene: str = ""
     widths: tuple[int, ...] = ()
     steps: int = 8
@@ -48,13 +45,11 @@ class _Case:
 
 
 _CASES = (
-    _Case("PilotNet", "pilotnet-msd", "exact", {"480 Hz": 480, "120 Hz": 120, "10 Hz": 10}, widths=(2, 4, 8)),
+    _Case("PilotNet", "pilotnet-msd", "exact", widths=(2, 4, 8)),
     _Case(
         "N-MNIST",
         "nmnist-msd",
         "calibrated on these rows",
-        {"v = 1": 1, "v = 10": 10, "v = 100": 100},
-        2_000,
         "synthetic:road?size=34x34&duration=4s&seed=1",
         (2, 4, 8),
         20,
@@ -63,8 +58,6 @@ _CASES = (
         "N-Caltech101",
         "ncaltech-msd",
         "exact",
-        {"v = 1": 1, "v = 10": 10, "v = 1250": 1250},
-        25_000,
         "synthetic:road?size=255x191&duration=1s&seed=1",
         (2,),
         4,
@@ -73,8 +66,6 @@ _CASES = (
         "Gen1",
         "gen1-msd",
         "calibrated on these rows",
-        {"v = 1": 1, "v = 10": 10, "v = 1250": 1250},
-        25_000,
         "synthetic:road?size=287x223&duration=1s&seed=1",
         (2,),
         4,
@@ -90,7 +81,7 @@ def reproduce(published: PublishedTable, progress: Progress | None = None) -> Re
             progress("sigma-delta networks", number, len(_CASES))
         rows += _Runs(published, case).rows()
     rows += _consistency(published)
-    return Reproduction(published.name, published.title, tuple(rows), _notes(rows))
+    return Reproduction(published.name, published.title, tuple(rows), _notes(published, rows))
 
 
 class _Runs:
@@ -102,16 +93,19 @@ class _Runs:
         graph = build_published(case.network, {})
         self.network = lower(graph)
         self.dense = network_totals(self.network, graph).dense_macs / _MILLION
-        self.inputs = {column: _inputs(case, self.network, size) for column, size in case.columns.items()}
-        self.trained = list(case.columns)[-1]
-        """The processing step of training, at which gains are stated."""
+        settings = self.cited[f"{case.name}, settings"].values
+        self.window = int(settings["tau"][0]) if "tau" in settings else 0
+        """Events that the input represents; of video none."""
+        self.columns = _columns(self.cited[f"{case.name}, dense"])
+        self.inputs = {column: _inputs(case, self.network, self.window, size) for column, size in self.columns.items()}
+        self.trained = _trained(self.cited, case)
 
     def rows(self) -> Iterator[Row]:
         """Yield dense, cited, sparse and sigma-delta rows."""
         dense = self.cited[f"{self.case.name}, dense"]
         value = dense.values[self.trained][0]
         yield Row(self.table, dense.row, "macs", _MACS, value, self.dense, self.case.status, dense.source)
-        submanifold = self.submanifold() if self.case.window else {}
+        submanifold = self.submanifold() if self.window else {}
         for row in self.cited.values():
             if row is not dense and "gain" in row.values:
                 yield from self.beside(row, submanifold if row.row.endswith("SSC") else {})
@@ -121,7 +115,7 @@ class _Runs:
         """Yield the columns of a published method, with ours where weights do not matter."""
         status: Status = "predicted" if ours else "cited"
         source = row.source if not ours else f"{row.source}; ours on {self.case.scene}"
-        for column in self.case.columns:
+        for column in self.columns:
             name = f"{row.row}, {column}"
             yield Row(self.table, name, "macs", _MACS, row.values[column][0], ours.get(column), status, source)
         gain = self.dense / ours[self.trained] if ours else None
@@ -174,15 +168,30 @@ class _Runs:
         return Row(self.table, f"{self.case.name}, {name}", "macs", unit, None, value, "predicted", source)
 
 
-def _inputs(case: _Case, network: Network, size: int) -> NDArray[np.float32]:
+def _columns(dense: PublishedRow) -> dict[str, int]:
+    """Return the processing steps of a data set as the paper prints them: events, or for video pictures a second.
+
+    >>> _columns(PublishedRow("t", "r", "", {"v = 1250": (1, "M"), "10 Hz": (1, "M"), "gain": (1, "")}))
+    {'v = 1250': 1250, '10 Hz': 10}
+    """
+    return {name: int("".join(filter(str.isdigit, name))) for name in dense.values if name != "gain"}
+
+
+def _trained(cited: dict[str, PublishedRow], case: _Case) -> str:
+    """Return the processing step of training, at which gains are stated."""
+    (size, _) = cited[f"{case.name}, settings"].values["v"]
+    return next(name for name, each in _columns(cited[f"{case.name}, dense"]).items() if each == size)
+
+
+def _inputs(case: _Case, network: Network, window: int, size: int) -> NDArray[np.float32]:
     """Return what a network sees: a first map, then changes of it, (1 + steps, channels, rows, columns)."""
     from seneca_sim.events.camera import Camera, road_pictures
     from seneca_sim.reproduce.event_macs import event_cells, window_changes
 
     channels, rows, columns = shape = network.layers[0].shape
-    if case.window:
-        cells = event_cells(case.scene, case.window + case.steps * size, (rows, columns))
-        return window_changes(cells, shape, case.window, size, case.steps)
+    if window:
+        cells = event_cells(case.scene, window + case.steps * size, (rows, columns))
+        return window_changes(cells, shape, window, size, case.steps)
     times = [round(1e6 * number / size) for number in range(case.steps + 1)]
     pictures = road_pictures(Camera(width=columns, height=rows, seed=1), times)
     grey = np.rint(255 * pictures)[:, None].repeat(channels, axis=1) / 255
@@ -194,7 +203,7 @@ def _consistency(published: PublishedTable) -> Iterator[Row]:
     """Yield what follows from other published figures: gains from the MACs beside them, rates from the rate at v = 1."""
     cited = {row.row: row for row in published.rows}
     for case in _CASES:
-        trained = list(case.columns)[-1]
+        trained = _trained(cited, case)
         dense = cited[f"{case.name}, dense"].values[trained][0]
         for row in published.rows:
             if row.row.startswith(f"{case.name}, ") and "gain" in row.values and not row.row.endswith("dense"):
@@ -203,20 +212,26 @@ def _consistency(published: PublishedTable) -> Iterator[Row]:
                 yield Row(row.table, name, "macs", _GAIN, row.values["gain"][0], gain, "derived", row.source)
         if f"{case.name}, processing rate" in cited:
             rate = cited[f"{case.name}, processing rate"]
-            for column, size in case.columns.items():
+            for column, size in _columns(cited[f"{case.name}, dense"]).items():
                 value, unit = rate.values[column]
                 implied = rate.values["v = 1"][0] / size
                 yield Row(rate.table, f"{rate.row}, {column}", "time", unit, value, implied, "derived", rate.source)
 
 
-def _notes(rows: list[Row]) -> tuple[str, ...]:
+def _notes(published: PublishedTable, rows: list[Row]) -> tuple[str, ...]:
     """Return what stands behind the rows; published figures that disagree with each other are found, not typed in."""
     disagree = [
         f"{row.row} (printed {row.published:g}, from the others {row.ours:.3g} {row.unit})"
         for row in rows
         if row.status == "derived" and abs(row.deviation_percent or 0.0) > 20.0
     ]
+    settings = "; ".join(
+        f"{case.name} {', '.join(f'{name} = {value:,.0f} {unit}' for name, (value, unit) in row.values.items())}"
+        for case in _CASES
+        for row in [published.row(f"{case.name}, settings")]
+    )
     return (
+        f"settings of training, which windows and gains take from the paper's Table 1: {settings}",
         "published figures that disagree with those beside them, marked and not fitted: " + "; ".join(disagree),
         "missing weights: the paper's networks learn weights, masks and steps that send few differences, and these are not public. "
         "Ours have drawn weights (activations scaled to a root mean square of one), one s for all layers, masks of the largest "
