@@ -35,6 +35,8 @@ _TYPES: tuple[tuple[NumberType, NumberType], ...] = (
 _GROUPS = (1, 2, 4, 8, 16)
 _BF16_BINARY, _BF16_GRADED = Precision("bf16", "bf16", "binary"), Precision("bf16", "bf16", "bf16")
 _OPTIMISED = Precision("int4", "int8", "binary")
+_MEASURED = "bf16 weights, bf16 states, graded, group of 1"
+"""Of these loops, the one whose published energy was measured: as any measured one it is predicted, not exact."""
 _EXAMPLE, _DENSITY, _STEP_US = (256, 128, 64, 10), 0.1, 10_000
 """The calculator's worked example: layers, share of neurons that send, time of a step."""
 _OURS = "composed from the instruction table and the micro-code of chip seneca"
@@ -86,7 +88,8 @@ class _Table:
         for (weight, state), graded, group in itertools.product(_TYPES, (False, True), _GROUPS):
             event: NumberType = state if graded else "binary"
             name = f"{weight} weights, {state} states, {'graded' if graded else 'binary'}, group of {group}"
-            yield self.row(name, "pj_per_sop", "pJ", self.sop_pj(Precision(weight, state, event), group))
+            status: Status = "predicted" if name == _MEASURED else "exact"
+            yield self.row(name, "pj_per_sop", "pJ", self.sop_pj(Precision(weight, state, event), group), status)
         for name, precision, group in (
             ("binary loop as measured (bf16, group of 1)", _BF16_BINARY, 1),
             ("optimised loop as measured (int4 on int8, group of 4)", _OPTIMISED, 4),
