@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from seneca_sim.reproduce.citations import PublishedTable
+from seneca_sim.reproduce.citations import PublishedTable, load_published
 from seneca_sim.reproduce.optical_flow import Flow, Inference, simulate_flow
 from seneca_sim.reproduce.rows import Reproduction, Row, Status
 
@@ -107,6 +107,7 @@ def _notes(published: PublishedTable, graded: Inference) -> tuple[str, ...]:
     busy = published.row(f"{name}, busy time of all cores").values["time"][0]
     before = (busy - sum(phases)) / _CORES
     time, energy = (published.row(f"{_SIDE}x{_SIDE}, not spiking").values[what][0] for what in ("time", "energy"))
+    example = load_published("pj-per-sop").row("256-128-64-10, all").values["energy"][0]
     return (
         "one set of constants, that of the preset seneca. Two of them were fitted here: cycles of a kernel position "
         "(the two recurrent phases, two figures) and of a fired position (energy of the spiking network, one figure). "
@@ -126,7 +127,7 @@ def _notes(published: PublishedTable, graded: Inference) -> tuple[str, ...]:
         "cycles on the lanes. The scope of tasks, groups, FIFO depths and the network change the times by 4 % at most",
         "keyword spotting and FireNet agree on these constants within 15 %. What is left is FireNet's own: without spikes "
         f"the published power is {energy / time:.1f} mW and ours {graded.energy_uj / graded.time_ms:.1f}, so the published cores "
-        "wait more than ours; and 900 cycles to fire a position add 6 % to the worked example of the snn-book (414 against 390 "
-        "nJ), which has no such cost",
+        "wait more than ours; and 900 cycles to fire a position add 6 % to the worked example of the snn-book (414 against "
+        f"{example:g} nJ), which has no such cost",
         "120x120: densities of the 56x56 runs, data memory of 2 MB; the published values are read in notes on the paper",
     )

@@ -51,7 +51,7 @@ def reproduce(published: PublishedTable, progress: Progress | None = None) -> Re
     if progress is not None:
         progress(f"{_RUN} on seneca", 0, 1)
     run, estimate = _whole_run(published.name)
-    return Reproduction(published.name, published.title, (*rows, run), (*_NOTES, estimate))
+    return Reproduction(published.name, published.title, (*rows, run), (*_notes(published), estimate))
 
 
 def _whole_run(table: str) -> tuple[Row, str]:
@@ -69,11 +69,15 @@ def _whole_run(table: str) -> tuple[Row, str]:
     return Row(table, name, "pj_per_sop", "pJ", None, value, "predicted", source), estimate
 
 
-_NOTES = (
-    "2.8 pJ is the inner loop of int4 weights on int8 states with binary events in groups of 4, in full lanes; it does not hold "
-    "for other number types, nor for what RISC-V, network and leakage take",
-    "area and memory of a core are published figures that the chip file holds; the core's area leaves network and I/O out",
-    "the other platforms differ in technology, voltage and in what they count as an operation; their figures are cited, not "
-    "compared",
-    f"{_RUN} is a small convolutional network; the calibrated chip spends most of its energy in RISC-V, no part of the headline",
-)
+def _notes(published: PublishedTable) -> tuple[str, ...]:
+    """Return what stands behind the rows."""
+    headline = published.row("SENECA").values["pj_per_sop"][0]
+    return (
+        f"{headline:g} pJ is the inner loop of int4 weights on int8 states with binary events in groups of 4, in full lanes; it "
+        "does not hold for other number types, nor for what RISC-V, network and leakage take",
+        "area and memory of a core are published figures that the chip file holds; the core's area leaves network and I/O out",
+        "the other platforms differ in technology, voltage and in what they count as an operation; their figures are cited, not "
+        "compared",
+        f"{_RUN} is a small convolutional network; the calibrated chip spends most of its energy in RISC-V, no part of the "
+        "headline",
+    )
