@@ -8,6 +8,7 @@ from seneca_sim.graph.network import Edge, Layer, Network
 from seneca_sim.graph.neurons import SigmaDelta
 from seneca_sim.graph.published import build_published
 from seneca_sim.reproduce import reproduce
+from seneca_sim.reproduce.citations import load_published
 from seneca_sim.reproduce.event_macs import (
     drawn,
     event_cells,
@@ -18,6 +19,7 @@ from seneca_sim.reproduce.event_macs import (
     window_changes,
 )
 from seneca_sim.reproduce.scorecard import moved
+from seneca_sim.reproduce.tables import msd_macs
 
 COLUMNS = {
     "PilotNet": ("480 Hz", "120 Hz", "10 Hz"),
@@ -144,3 +146,43 @@ def test_real_digits_show_the_same_trends(shared_data, digit):
 
 def test_settings_of_training_are_cited_data(table):
     assert any(note.endswith("Gen1 tau = 25,000 events, v = 1,250 events") for note in table.notes)
+
+
+def real_note(table):
+    """Return what the table says about real recordings of N-MNIST."""
+    (case,) = (case for case in msd_macs._CASES if case.real)
+    return msd_macs._real_note(load_published("msd-macs"), case, table.rows)
+
+
+def write_recording(path, events):
+    """Write a recording of 34 x 34 pixels, five bytes an event: x, y, polarity and time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(events)
+    x, y = generator.integers(0, 34, (2, events), np.uint8)
+    stamps = (generator.integers(0, 2, events) << 23 | np.arange(events)).astype(">u4").view(np.uint8).reshape(-1, 4)
+    path.write_bytes(np.column_stack((x, y, stamps[:, 1:])).tobytes())
+
+
+def test_a_note_tells_what_real_recordings_give_that_are_long_enough(table, tmp_path, monkeypatch):
+    write_recording(tmp_path / "events/nmnist/test/1.bs2", 2_999)
+    write_recording(tmp_path / "events/nmnist/test/2.bs2", 3_000)
+    monkeypatch.setenv("SENECA_SHARED_DATA", str(tmp_path))
+    note = real_note(table)
+    assert note.startswith("real recordings of N-MNIST, mean of 1, MACs of a step [M] at v = 1 / v = 10 / v = 100 ")
+    assert "sigma-delta (ours), s = 1: " in note
+    assert "(generated: 0.0784 / 0.62 / 2.83)" in note
+
+
+def test_a_note_tells_that_real_recordings_were_not_there(table, tmp_path, monkeypatch):
+    monkeypatch.setenv("SENECA_SHARED_DATA", str(tmp_path))
+    assert real_note(table) == (
+        "real recordings of N-MNIST were not there, so that none were run beside the generated ones; SENECA_SHARED_DATA names "
+        "the folder of real data"
+    )
+
+
+def test_the_note_on_real_digits_finds_the_trends_of_generated_recordings(table, shared_data):
+    shared_data("events/nmnist/test")
+    (note,) = (note for note in table.notes if note.startswith("real recordings"))
+    assert "mean of 10" in note
+    assert ". As on generated recordings, more new events a step take more operations, but fewer for each event" in note

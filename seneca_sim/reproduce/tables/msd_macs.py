@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from seneca_sim.graph.published import build_published
 from seneca_sim.graph.table import network_totals
 from seneca_sim.reproduce.citations import PublishedRow, PublishedTable
 from seneca_sim.reproduce.rows import Reproduction, Row, Status
+from seneca_sim.shipped import real_data_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +28,8 @@ _STEPS = (2.0**-10, 0.25, 1.0)
 """Quantisation steps s, in units of the activations; the first is that of the start of training."""
 _MASKED = ((0.5, 1.0), (0.1, 1.0), (0.03, 1.0))
 """(density, s) of masked networks."""
+_RECORDINGS, _RECORDED_STEPS = 10, 10
+"""Real recordings that a note averages, and steps of each."""
 _MILLION = 1e6
 _MACS, _GAIN = "M", "dense/MACs"
 
@@ -42,6 +46,8 @@ class _Case:
     widths: tuple[int, ...] = ()
     steps: int = 8
     """Steps that are averaged."""
+    real: str = ""
+    """Its real recordings in the folder of real data."""
 
 
 _CASES = (
@@ -53,6 +59,7 @@ _CASES = (
         "synthetic:road?size=34x34&duration=4s&seed=1",
         (2, 4, 8),
         20,
+        "events/nmnist/test/*.bs2",
     ),
     _Case(
         "N-Caltech101",
@@ -124,14 +131,7 @@ class _Runs:
 
     def submanifold(self) -> dict[str, float]:
         """Return the multiply-accumulates of a submanifold sparse network by processing step."""
-        from seneca_sim.reproduce.event_macs import submanifold_macs
-
-        counted = {}
-        for column, maps in self.inputs.items():
-            active, moved = np.cumsum(maps, axis=0) != 0, maps != 0
-            frames = [[pixels.any(0) for pixels in each[1:]] for each in (active, moved)]
-            counted[column] = submanifold_macs(self.network, *frames) / _MILLION
-        return counted
+        return {column: _submanifold(self.network, maps) for column, maps in self.inputs.items()}
 
     def ours(self) -> Iterator[Row]:
         """Yield networks with drawn weights: without memory, by differences at several s, masked, and wider."""
@@ -199,6 +199,15 @@ def _inputs(case: _Case, network: Network, window: int, size: int) -> NDArray[np
     return changes
 
 
+def _submanifold(network: Network, maps: NDArray[np.float32]) -> float:
+    """Return the multiply-accumulates of a step of a submanifold sparse network [millions]."""
+    from seneca_sim.reproduce.event_macs import submanifold_macs
+
+    active, moved = np.cumsum(maps, axis=0) != 0, maps != 0
+    frames = [[pixels.any(0) for pixels in each[1:]] for each in (active, moved)]
+    return submanifold_macs(network, *frames) / _MILLION
+
+
 def _consistency(published: PublishedTable) -> Iterator[Row]:
     """Yield what follows from other published figures: gains from the MACs beside them, rates from the rate at v = 1."""
     cited = {row.row: row for row in published.rows}
@@ -239,9 +248,65 @@ def _notes(published: PublishedTable, rows: list[Row]) -> tuple[str, ...]:
         "need fewer operations, and accuracy cannot be shown",
         "no recording of the data sets is needed: rows are computed on generated recordings of a road, same sizes and windows; "
         "PilotNet sees pictures of the road, grey in three channels, in 8 bits",
+        *(_real_note(published, case, rows) for case in _CASES if case.real),
         "SSC does not depend on weights, only on which pixels are active and have changed: ours is computed on the generated "
         "recordings, so that the scene decides; it stays within a factor of two but for N-MNIST at v = 1",
         "a step of v events counts what left the window too; steps after the first, which fills the window, are averaged. Dense "
         "counts take padding taps as the paper does, sparse ones meet none",
         "N-MNIST and Gen1 are reconstructions whose layers were chosen to give the dense count",
     )
+
+
+def _real_note(published: PublishedTable, case: _Case, rows: list[Row]) -> str:
+    """Say what real recordings of a data set give, where they are there; no row depends on them."""
+    from seneca_sim.reproduce.event_macs import event_cells
+
+    network = lower(build_published(case.network, {}))
+    columns = _columns(published.row(f"{case.name}, dense"))
+    window = int(published.row(f"{case.name}, settings").values["tau"][0])
+    events = window + _RECORDED_STEPS * max(columns.values())
+    found = (
+        event_cells(path, events, network.layers[0].shape[1:]) for path in sorted(real_data_folder().glob(case.real))
+    )
+    recordings = list(itertools.islice((cells for cells in found if len(cells) == events), _RECORDINGS))
+    if not recordings:
+        return (
+            f"real recordings of {case.name} were not there, so that none were run beside the generated ones; "
+            "SENECA_SHARED_DATA names the folder of real data"
+        )
+    sizes = tuple(columns.values())
+    counts = np.mean([_recorded_macs(network, cells, window, sizes) for cells in recordings], axis=0)
+    generated = {row.row: row.ours for row in rows if row.ours is not None}
+    named = [*(f"sigma-delta (ours), s = {step:.3g}" for step in _STEPS), "SSC"]
+    shown = "; ".join(
+        f"{name}: {_slashed(values)} (generated: {_slashed(generated[f'{case.name}, {name}, {column}'] for column in columns)})"
+        for name, values in zip(named, counts, strict=True)
+    )
+    differences = counts[:-1]
+    alike = (np.diff(differences) > 0).all() and (np.diff(differences / sizes) < 0).all()
+    return (
+        f"real recordings of {case.name}, mean of {len(recordings)}, MACs of a step [{_MACS}] at {' / '.join(columns)} (each event "
+        f"by itself, asynchronous, and in batches): {shown}. {'As' if alike else 'Unlike'} on generated recordings, more new "
+        "events a step take more operations, but fewer for each event"
+    )
+
+
+def _recorded_macs(
+    network: Network, cells: NDArray[np.intp], window: int, sizes: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Return multiply-accumulates on one recording [millions]: by differences at each s, then submanifold ones; by `sizes`."""
+    from seneca_sim.reproduce.event_macs import drawn, sops, stepped, window_changes
+
+    inputs = [window_changes(cells, network.layers[0].shape, window, size, _RECORDED_STEPS) for size in sizes]
+    ours = drawn(network, inputs[0][:1])
+    differences = [[sops(stepped(ours, step), maps, 1) / _MILLION for maps in inputs] for step in _STEPS]
+    return np.array([*differences, [_submanifold(network, maps) for maps in inputs]])
+
+
+def _slashed(values: Iterable[float]) -> str:
+    """Return numbers in a line.
+
+    >>> _slashed([0.07842, 2.0, 11.05])
+    '0.0784 / 2 / 11.1'
+    """
+    return " / ".join(f"{value:.3g}" for value in values)
