@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from seneca_sim.errors import SenecaError
+
 __all__ = [
     "Chip",
     "Cores",
@@ -34,7 +36,20 @@ __all__ = [
     "Weights",
     "Width",
     "network_options",
+    "output_folder",
 ]
+
+
+def output_folder(text: str) -> Path:
+    """Read the name of an output folder; an empty one is refused, because as a path it would be the current folder.
+
+    >>> output_folder("results/today").parts
+    ('results', 'today')
+    """
+    if not text:  # not a ValueError, which the parser of the command line would report in its own words
+        raise SenecaError("-o is empty; name a folder (. for the current one), or leave it out")
+    return Path(text)
+
 
 Network = Annotated[
     str, typer.Argument(help="Shipped network, network file, or run.yaml of an earlier run.", metavar="NETWORK")
@@ -105,7 +120,10 @@ Resize = Annotated[
 ]
 SwapXy = Annotated[bool, typer.Option("--swap-xy", help="Exchange columns and rows of the recording.")]
 FlipPolarity = Annotated[bool, typer.Option("--flip-polarity", help="Exchange ON and OFF.")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="Folder for the result files.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="Folder for the result files.", parser=output_folder, metavar="PATH"),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON and nothing else.")]
 Overflow = Annotated[str, typer.Option("--overflow", help="Integers that leave their range: saturate or wrap.")]
 

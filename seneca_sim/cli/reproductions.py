@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from seneca_sim.cli.options import output_folder
 from seneca_sim.cli.progress import live_progress
 
 __all__ = ["add_commands"]
@@ -23,7 +24,14 @@ def reproduce(
         typer.Argument(help="Table, or all for the whole scorecard; without it, the list of tables.", metavar="NAME"),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Folder for CSV, Markdown and plot of each table.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Folder for CSV, Markdown and plot of each table.",
+            parser=output_folder,
+            metavar="PATH",
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON and nothing else.")] = False,
     accept: Annotated[

@@ -188,6 +188,15 @@ def test_what_the_parser_refuses_ends_with_usage_and_exit_code_2(seneca_sim, com
     assert "Traceback" not in outcome.err
 
 
+@pytest.mark.parametrize("command", [("run",), ("reprice", "earlier"), ("reproduce", "pj-per-sop")])
+def test_an_empty_output_folder_is_not_the_current_one(seneca_sim, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    outcome = seneca_sim(*command, "-o", "")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == "seneca-sim: -o is empty; name a folder (. for the current one), or leave it out\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_misspelt_option_is_answered_with_a_guess(seneca_sim):
     assert "--events" in seneca_sim("run", "--evnts", "digits").err
 
