@@ -62,7 +62,7 @@ for threshold in (None, 0.02, 0.1, 0.3):
         f" {summary['sops_per_step']:14,.0f} {summary['energy_uj_per_step']:18.1f} {summary['latency_us'] / 1000:12.2f}"
     )
 
-print(f"\nthe last one: {summary['steps']} steps on {summary['cores']} cores, bound by {summary['bound_by']}")
+print(f"\nthe last one: {summary['steps']} steps, cores {summary['cores']}, bound by {summary['bound_by']}")
 print("layer     events   density        SOPs   energy µJ   memory kbit")
 for name, row in layers.iterrows():
     print(

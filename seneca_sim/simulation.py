@@ -22,6 +22,7 @@ from seneca_sim.sources import (
     trace_of,
     with_drawn_weights,
 )
+from seneca_sim.units import counted
 
 if TYPE_CHECKING:
     from seneca_sim.activity.trace import Trace
@@ -342,7 +343,7 @@ def write_mapping(
         network = with_drawn_weights(request, network, fed)
         trace = trace_of(request, sources, network, _stage(progress, "network"), fed)
     mapping = automatic(request, network, chip, trace)
-    note = f"{network.name} on {chip.name}: {request.goal}, {mapping.n_cores} cores"
+    note = f"{network.name} on {chip.name}: {request.goal}, {counted(mapping.n_cores, 'core')}"
     write_folder(output.parent, {output.name: mapping_bytes(network, mapping, output, note)})
     report = mapping_report(network, chip, mapping, trace)
     if plot is not None:
@@ -389,6 +390,7 @@ def _mapping_sentence(network: Network, chip: Chip, mapping: Mapping) -> str:
     memory = core_memory(network, chip, mapping)
     fullest = memory.cores.sum(axis=1).max() / chip.core.data_memory_bits.value
     return (
-        f"{network.name} on {mapping.n_cores} cores of a {mapping.mesh[0]}x{mapping.mesh[1]} mesh, {len(mapping.parts)} parts, "
+        f"{network.name} on {counted(mapping.n_cores, 'core')} of a {mapping.mesh[0]}x{mapping.mesh[1]} mesh, "
+        f"{counted(len(mapping.parts), 'part')}, "
         f"{memory.total_bits:,} bits ({memory.unique_bits:,} without replicas), fullest core {fullest:.0%} full"
     )

@@ -1,10 +1,19 @@
-"""Unit conversions at the edge of the report. Inside the simulator time is a number of cycles and energy a sum of counts."""
+"""Units and amounts at the edge of the report. Inside the simulator time is a number of cycles and energy a sum of counts."""
 
 from __future__ import annotations
 
-__all__ = ["microseconds", "picojoules_per_cycle", "rounded", "with_prefix"]
+__all__ = ["counted", "microseconds", "picojoules_per_cycle", "rounded", "with_prefix"]
 
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, whose plural ends in s.
+
+    >>> counted(1, "core"), counted(2, "core"), counted(0, "difference")
+    ('1 core', '2 cores', '0 differences')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def microseconds(cycles: float, clock_mhz: float) -> float:

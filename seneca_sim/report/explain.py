@@ -11,6 +11,7 @@ from seneca_sim.report.columns import COMPONENTS, MEMORY_KINDS
 from seneca_sim.report.leaves import UNASSIGNED, Leaf, area_leaves, energy_leaves, memory_leaves
 from seneca_sim.report.result import Result
 from seneca_sim.report.terms import constant_line
+from seneca_sim.units import counted
 from seneca_sim.yaml_positions import did_you_mean
 
 __all__ = ["Node", "explain", "explainable", "tree_text"]
@@ -103,7 +104,7 @@ def _ratio(result: Result, field: str) -> tuple[float, str, str]:
     """Return what an energy in µJ is multiplied with to give a ratio, the ratio's unit, and its divisor in words."""
     record = result.record
     if field == "energy_uj_per_step":
-        return 1 / record.n_steps, "µJ", f"{record.n_steps} steps"
+        return 1 / record.n_steps, "µJ", counted(record.n_steps, "step")
     if field == "mean_power_mw":
         powered_us = result.energy.powered.cycles / record.chip.clock_mhz.value
         return 1e3 / powered_us, "mW", f"{powered_us:.9g} µs"

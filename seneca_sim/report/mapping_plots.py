@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seneca_sim.mapping.relief import MappingReport
+from seneca_sim.units import counted
 from seneca_sim.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def plot_cores(report: MappingReport, ax: Axes | None = None) -> Axes:
     axes.axhline(bound, color="#D55E00", linestyle="--", label="lower bound of the largest load")
     axes.set_xlabel("core")
     axes.set_ylabel("load (ms a step)")
-    axes.set_title(f"{report.network}: {len(cores)} cores, {report.bound_by}-bound")
+    axes.set_title(f"{report.network}: {counted(len(cores), 'core')}, {report.bound_by}-bound")
     right = axes.twinx()
     share = [100 * core.bits / report.limit_bits for core in report.cores]
     right.plot(cores, share, "o", markerfacecolor="white", markeredgecolor="black", markersize=4, label="memory")

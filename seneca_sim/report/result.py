@@ -12,6 +12,7 @@ from seneca_sim.report.files import csv_bytes, json_text, write_folder
 from seneca_sim.report.record import Record
 from seneca_sim.report.store import load_record, record_bytes
 from seneca_sim.report.summary import summarise
+from seneca_sim.units import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +95,7 @@ class Result:
         summary = self.summary
         return (
             f"<Result {summary['network']} on {summary['chip']}: {summary['energy_uj']:.4g} µJ, "
-            f"{summary['latency_us']:.4g} µs, {summary['cores']} cores>"
+            f"{summary['latency_us']:.4g} µs, {counted(summary['cores'], 'core')}>"
         )
 
     def _repr_html_(self) -> str:

@@ -14,7 +14,7 @@ from rich.text import Text
 from seneca_sim.report.columns import COMPONENTS, MEMORY_KINDS
 from seneca_sim.report.result import Result
 from seneca_sim.report.tables import layers_table
-from seneca_sim.units import with_prefix
+from seneca_sim.units import counted, with_prefix
 
 __all__ = ["print_summary", "summary_view"]
 
@@ -73,7 +73,7 @@ def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "latency", _latency(summary)
     if summary["mean_power_mw"] is not None:
         yield "power", f"{with_prefix(summary['mean_power_mw'] * 1e-3, 'W')} on average"
-    yield "work", f"{summary['sops']:,} SOPs, {summary['events']:,} events in {summary['steps']} steps"
+    yield "work", f"{summary['sops']:,} SOPs, {summary['events']:,} events in {counted(summary['steps'], 'step')}"
     kinds = ", ".join(
         f"{kind.replace('_', ' ')} {_bits(summary['memory_by_kind_bits'][kind])}"
         for kind in MEMORY_KINDS

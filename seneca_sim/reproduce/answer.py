@@ -13,6 +13,7 @@ from seneca_sim.reproduce.rows import Reproduction
 from seneca_sim.reproduce.scorecard import SCORECARD, accept, accepted, moved, rows_csv
 from seneca_sim.reproduce.tables import TABLES, Progress, reproduce
 from seneca_sim.reproduce.text import markdown, table_text
+from seneca_sim.units import counted
 
 __all__ = ["ALL", "Answer", "answer"]
 
@@ -51,10 +52,11 @@ def answer(
 
 def _standing(tables: list[Reproduction], changes: tuple[str, ...]) -> str:
     """Return how some tables compare with the accepted scorecard."""
-    count = sum(len(table.rows) for table in tables)
+    count = counted(sum(len(table.rows) for table in tables), "row")
     if changes:
-        return f"{count} rows, {len(changes)} differences from the accepted scorecard; --accept takes them into it"
-    return f"{count} rows, all as in the accepted scorecard"
+        differences = counted(len(changes), "difference")
+        return f"{count}, {differences} from the accepted scorecard; --accept takes them into it"
+    return f"{count}, all as in the accepted scorecard"
 
 
 def _listing() -> str:

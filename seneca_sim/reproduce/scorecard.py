@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seneca_sim.errors import FileFormatError, RequestError
 from seneca_sim.reproduce.rows import FIELDS, Reproduction, Row
+from seneca_sim.units import counted
 from seneca_sim.whole_file import write_whole
 
 __all__ = ["SCORECARD", "accept", "accepted", "moved", "rows_csv"]
@@ -135,4 +136,4 @@ def accept(reproductions: Sequence[Reproduction], path: Path = SCORECARD) -> str
     except RequestError as error:
         raise RequestError(f"{error}: scorecards are accepted in a clone of the project") from None
     count = sum(len(each.rows) for each in reproductions)
-    return f"accepted: {count} rows of {', '.join(names)} are in {path}"
+    return f"accepted: {counted(count, 'row')} of {', '.join(names)} {'is' if count == 1 else 'are'} in {path}"

@@ -170,9 +170,9 @@ def test_a_mapping_of_a_file_needs_the_file(seneca_sim, tmp_path):
 def test_map_writes_what_validate_and_run_take(seneca_sim, tmp_path):
     target = tmp_path / "mine.yaml"
     outcome = seneca_sim("map", "digits-lif", "--goal", "fewest-cores", "-o", target)
-    assert outcome.out.startswith(f"{target}: digits-lif on 1 cores of a 1x1 mesh, 4 parts, ")
+    assert outcome.out.startswith(f"{target}: digits-lif on 1 core of a 1x1 mesh, 4 parts, ")
     assert seneca_sim("validate", target).out.startswith(
-        f"{target}: valid; digits-lif on 1 cores of a 1x1 mesh, 4 parts, "
+        f"{target}: valid; digits-lif on 1 core of a 1x1 mesh, 4 parts, "
     )
     summary = json.loads(seneca_sim("run", "digits-lif", "--mapping", target, "--steps", "1", "--json").out)
     assert (summary["cores"], summary["mapping"]) == (1, "mine.yaml")

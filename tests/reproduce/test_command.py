@@ -59,7 +59,7 @@ def test_a_moved_row_fails_and_is_told_on_stderr(seneca_sim, tmp_path, monkeypat
     outcome = seneca_sim("reproduce", "pj-per-sop")
     assert outcome.code == 1
     assert outcome.err == "moved: pj-per-sop: ADD: energy [pJ]: ours was 1.5, is 1.4125\n"
-    assert "1 differences from the accepted scorecard; --accept takes them into it" in outcome.out
+    assert "1 difference from the accepted scorecard; --accept takes them into it" in outcome.out
 
 
 def test_a_broken_scorecard_is_told_before_anything_is_run_or_written(seneca_sim, tmp_path, monkeypatch):  # noqa: F811
