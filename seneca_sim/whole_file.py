@@ -11,7 +11,7 @@ from typing import IO
 
 from seneca_sim.errors import RequestError
 
-__all__ = ["whole_file", "write_whole"]
+__all__ = ["check_whole", "whole_file", "write_whole"]
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
@@ -28,6 +28,28 @@ def write_whole(path: str | Path, content: bytes) -> None:
         file.write(content)
 
 
+def check_whole(path: str | Path) -> None:
+    """Raise `RequestError` if a file could not be written whole, before hours are spent on its content; nothing is changed."""
+    path = Path(path)
+    _refuse_folder(path)
+    existing = next(folder for folder in path.absolute().parents if folder.exists())
+    if not existing.is_dir():
+        raise _unwritable(path, f"{str(existing)!r} is a file")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise _unwritable(path, "permission denied")
+
+
+def _refuse_folder(path: Path) -> None:
+    """Raise `RequestError` if a file to write is a folder."""
+    if path.is_dir():
+        raise RequestError(f"{str(path)!r} cannot be written: it is a folder; name a file in it")
+
+
+def _unwritable(path: Path, reason: str) -> RequestError:
+    """Return the error of a file that cannot be written."""
+    return RequestError(f"{str(path)!r} cannot be written: {reason}; choose another place")
+
+
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
     """Give a file to write piece by piece, which replaces what the path holds when the block ends without an error.
@@ -35,8 +57,7 @@ def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
     Folders on the way are made. Raises `RequestError` if it cannot be written.
     """
     path = Path(path)
-    if path.is_dir():
-        raise RequestError(f"{str(path)!r} cannot be written: it is a folder; name a file in it")
+    _refuse_folder(path)
     staging: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +71,7 @@ def whole_file(path: str | Path) -> Iterator[IO[bytes]]:
         staging = None
     except OSError as error:
         reason = error.strerror or str(error)
-        raise RequestError(f"{str(path)!r} cannot be written: {reason.lower()}; choose another place") from None
+        raise _unwritable(path, reason.lower()) from None
     finally:
         if staging is not None:
             Path(staging).unlink(missing_ok=True)

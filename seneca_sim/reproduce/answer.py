@@ -10,7 +10,7 @@ from seneca_sim.report.files import check_writable, json_text, write_folder
 from seneca_sim.reproduce.citations import load_published
 from seneca_sim.reproduce.plots import png_bytes
 from seneca_sim.reproduce.rows import Reproduction
-from seneca_sim.reproduce.scorecard import SCORECARD, accept, accepted, moved, rows_csv
+from seneca_sim.reproduce.scorecard import SCORECARD, accept, accepted, check_acceptable, moved, rows_csv
 from seneca_sim.reproduce.tables import TABLES, Progress, reproduce
 from seneca_sim.reproduce.text import markdown, table_text
 from seneca_sim.units import counted
@@ -39,6 +39,8 @@ def answer(
     names = list(TABLES) if name == ALL else [name]
     if output is not None:
         check_writable(output)
+    if accepting:
+        check_acceptable(SCORECARD)
     if not accepting or SCORECARD.exists():
         accepted()  # a scorecard that cannot be read is told before minutes are spent
     tables = [reproduce(each, progress) for each in names]

@@ -13,9 +13,9 @@ from pathlib import Path
 from seneca_sim.errors import FileFormatError, RequestError
 from seneca_sim.reproduce.rows import FIELDS, Reproduction, Row
 from seneca_sim.units import counted
-from seneca_sim.whole_file import write_whole
+from seneca_sim.whole_file import check_whole, write_whole
 
-__all__ = ["SCORECARD", "accept", "accepted", "moved", "rows_csv"]
+__all__ = ["SCORECARD", "accept", "accepted", "check_acceptable", "moved", "rows_csv"]
 
 SCORECARD = Path(__file__).parent / "scorecard.csv"
 """The file that holds it."""
@@ -121,6 +121,19 @@ def _near(old: str, new: str) -> bool:
     return abs(now - before) <= TOLERANCE * max(abs(before), abs(now))
 
 
+def check_acceptable(path: Path = SCORECARD) -> None:
+    """Raise `RequestError` if `accept` could not write the scorecard, before minutes are spent on tables."""
+    try:
+        check_whole(path)
+    except RequestError as error:
+        raise _elsewhere(error) from None
+
+
+def _elsewhere(error: RequestError) -> RequestError:
+    """Return the error of a scorecard that cannot be written, with the place where it can."""
+    return RequestError(f"{error}: scorecards are accepted in a clone of the project")
+
+
 def accept(reproductions: Sequence[Reproduction], path: Path = SCORECARD) -> str:
     """Take what these tables give into the scorecard; rows of other tables stay. Returns what was done in a sentence."""
     names = [each.name for each in reproductions]
@@ -134,6 +147,6 @@ def accept(reproductions: Sequence[Reproduction], path: Path = SCORECARD) -> str
     try:
         write_whole(path, text.getvalue().encode())
     except RequestError as error:
-        raise RequestError(f"{error}: scorecards are accepted in a clone of the project") from None
+        raise _elsewhere(error) from None
     count = sum(len(each.rows) for each in reproductions)
     return f"accepted: {counted(count, 'row')} of {', '.join(names)} {'is' if count == 1 else 'are'} in {path}"

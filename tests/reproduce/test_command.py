@@ -76,6 +76,21 @@ def test_a_broken_scorecard_is_told_before_anything_is_run_or_written(seneca_sim
     assert not (tmp_path / "out").exists()
 
 
+def test_a_scorecard_that_cannot_be_written_is_told_before_anything_is_run(seneca_sim, tmp_path, monkeypatch):  # noqa: F811
+    from seneca_sim.reproduce import answer
+
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    card = tmp_path / "file" / "card.csv"
+    monkeypatch.setattr(answer, "SCORECARD", card)
+    monkeypatch.setattr(answer, "reproduce", None)
+    outcome = seneca_sim("reproduce", "pj-per-sop", "--accept")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == (
+        f"seneca-sim: '{card}' cannot be written: '{tmp_path}/file' is a file; choose another place: scorecards are accepted in a "
+        "clone of the project\n"
+    )
+
+
 @pytest.mark.parametrize(("value", "text"), [(0.0, "0"), (999.96, "1000"), (-3.0, "-3"), (1e-9, "1e-09")])
 def test_numbers_are_printed_with_four_digits(value, text):
     assert number_text(value) == text

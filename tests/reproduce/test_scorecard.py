@@ -8,7 +8,7 @@ from seneca_sim.errors import FileFormatError, RequestError
 from seneca_sim.reproduce import TABLES
 from seneca_sim.reproduce.citations import load_published, published_names
 from seneca_sim.reproduce.rows import FIELDS, Reproduction, Row
-from seneca_sim.reproduce.scorecard import SCORECARD, accept, accepted, moved, rows_csv
+from seneca_sim.reproduce.scorecard import SCORECARD, accept, accepted, check_acceptable, moved, rows_csv
 
 ROWS = (
     Row("t", "first", "energy", "mJ", 40.0, 39.0, "derived", "a talk"),
@@ -103,6 +103,23 @@ def test_a_scorecard_that_cannot_be_written_says_where_to_accept(tmp_path):
     assert str(error.value) == (
         f"'{tmp_path}/file/card.csv' cannot be written: file exists; choose another place: scorecards are accepted in a clone "
         "of the project"
+    )
+
+
+def test_whether_a_scorecard_can_be_written_is_known_before(card, tmp_path, monkeypatch):
+    check_acceptable(card)
+    check_acceptable(tmp_path / "new" / "card.csv")
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(RequestError) as folder:
+        check_acceptable(tmp_path)
+    assert str(folder.value).startswith(
+        f"'{tmp_path}' cannot be written: it is a folder; name a file in it: scorecards are"
+    )
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(RequestError) as denied:
+        check_acceptable(card)
+    assert str(denied.value) == (
+        f"'{card}' cannot be written: permission denied; choose another place: scorecards are accepted in a clone of the project"
     )
 
 
