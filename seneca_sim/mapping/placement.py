@@ -20,7 +20,6 @@ from seneca_sim.activity.trace import Trace
 from seneca_sim.chip import Chip
 from seneca_sim.errors import MappingError
 from seneca_sim.graph.network import Network
-from seneca_sim.kernels.anneal import anneal_places
 from seneca_sim.mapping.cost import packet_flits, sent_values
 from seneca_sim.mapping.geometry import edge_axis, neuron_box
 from seneca_sim.mapping.types import Part
@@ -212,6 +211,8 @@ def _annealed(
     rng: np.random.Generator,
 ) -> tuple[tuple[int, int], ...]:
     """Return places that annealing finds from a start."""
+    from seneca_sim.kernels.anneal import anneal_places
+
     number = len(load.cores)
     flits = np.rint(load.cores * SHARES).astype(np.int64)
     hosts = np.rint(load.hosts * SHARES).astype(np.int64)

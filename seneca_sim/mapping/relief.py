@@ -20,6 +20,7 @@ from seneca_sim.mapping.memory import core_memory
 from seneca_sim.mapping.splits import channel_choices
 from seneca_sim.mapping.strips import COUNTS, strip_ranges
 from seneca_sim.mapping.types import Mapping, Part
+from seneca_sim.units import counted
 
 __all__ = ["CoreLoad", "LayerLoad", "MappingReport", "Relief", "mapping_report"]
 
@@ -112,12 +113,12 @@ class MappingReport:
         lines.append(
             f"bottleneck: core {busiest.core} ({', '.join(busiest.layers)}), {busiest.cycles:,.0f} cycles a step = "
             f"{busiest.cycles / self.clock_mhz / 1e3:.3f} ms; {self.gap:.0%} above the bound of {self.bound_cycles:,.0f} for "
-            f"{len(self.cores)} cores; {self.bound_by}-bound"
+            f"{counted(len(self.cores), 'core')}; {self.bound_by}-bound"
         )
         for relief in self.reliefs:
             cut = "on" if relief.axis == "cores of their own" else f"in {relief.ranges} ranges of"
             lines.append(
-                f"relief: {relief.layer} {cut} {relief.axis}: {relief.more_cores} more cores, "
+                f"relief: {relief.layer} {cut} {relief.axis}: {counted(relief.more_cores, 'more core')}, "
                 f"{relief.cycles:,.0f} cycles a part ({relief.cycles / busiest.cycles - 1:+.0%})"
             )
         if not self.reliefs:

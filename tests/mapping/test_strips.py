@@ -100,7 +100,7 @@ def test_a_report_names_the_bottleneck_its_bound_and_what_relieves_it():
     assert set(by_axis) == {"channels", "columns"}
     assert all(relief.more_cores == 1 for relief in report.reliefs)
     assert all(0.45 < relief.cycles / report.busiest.cycles < 0.6 for relief in report.reliefs)
-    assert "relief: conv1 in 2 ranges of columns: 1 more cores" in report.text()
+    assert "relief: conv1 in 2 ranges of columns: 1 more core" in report.text()
     assert json.loads(json.dumps(report.plain()))["busiest_core"] == report.busiest.core
 
 
@@ -113,7 +113,7 @@ def test_layers_that_share_the_busiest_core_are_told_apart_even_if_none_is_half_
 
 
 @pytest.mark.parametrize(
-    ("ranges", "relief"), [(2, "conv0 in 3 ranges of rows: 1 more cores"), (6, "none by a finer cut")]
+    ("ranges", "relief"), [(2, "conv0 in 3 ranges of rows: 1 more core"), (6, "none by a finer cut")]
 )
 def test_maps_cut_by_rows_are_relieved_by_more_ranges_of_rows_while_there_are_any(ranges, relief):
     net = blocks((8,), 6)
