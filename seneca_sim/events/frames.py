@@ -19,6 +19,7 @@ from seneca_sim.events.sparse import LayerTrace, differences, sparse_steps
 from seneca_sim.events.steps import MAX_STEPS
 from seneca_sim.events.view import View, check_crop, ways_out
 from seneca_sim.graph.network import InputContract, Layer
+from seneca_sim.units import counted
 
 __all__ = ["frame_notes", "frame_step_count", "frame_steps", "frame_traces", "seen_frames"]
 
@@ -82,7 +83,9 @@ def frame_step_count(where: str, frames: int, repeat: int, steps: int | None) ->
     total = frames * repeat if steps is None else steps
     if frames * repeat < max(total, 1):
         each = "" if repeat == 1 else f", each for {repeat} steps"
-        raise EventsError(f"{where} {frames} frames{each}, but {steps or 1} steps were asked for; ask for fewer")
+        raise EventsError(
+            f"{where} {frames} frames{each}, but the run asks for {counted(steps or 1, 'step')}; ask for fewer"
+        )
     if total > MAX_STEPS:
         raise EventsError(
             f"{where} {frames} frames, each for {repeat} steps: more than {MAX_STEPS} in all; ask for fewer"

@@ -106,7 +106,7 @@ def test_frames_of_several_inputs_are_shown_alike(tmp_path):
 @pytest.mark.parametrize(
     ("repeat", "steps", "message"),
     [
-        (3, 7, "a.npz: there are 2 frames, each for 3 steps, but 7 steps were asked for; ask for fewer"),
+        (3, 7, "a.npz: there are 2 frames, each for 3 steps, but the run asks for 7 steps; ask for fewer"),
         (
             1 << 30,
             None,

@@ -213,7 +213,7 @@ FRAMES = {
     "text": ({"frames": np.array(["a"])}, "bad.npz: array frames must hold numbers, not <U1"),
     "empty": (
         {"frames": np.ones((0, 2, 3, 5))},
-        "bad.npz: there are 0 frames, but 1 steps were asked for; ask for fewer",
+        "bad.npz: there are 0 frames, but the run asks for 1 step; ask for fewer",
     ),
     "infinite": (
         {"frames": np.full((2, 2, 3, 5), np.inf)},

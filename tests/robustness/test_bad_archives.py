@@ -241,7 +241,7 @@ CASES = [
         "frames none",
         ".npz",
         frames(frames=PIECES[:0]),
-        "broken.npz: there are 0 frames, but 1 steps were asked for; ask for fewer",
+        "broken.npz: there are 0 frames, but the run asks for 1 step; ask for fewer",
     ),
     (
         "frames layout",
