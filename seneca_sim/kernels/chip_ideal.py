@@ -24,6 +24,7 @@ from seneca_sim.kernels.chip_network import (
     WEST,
     deliver,
     enter_buffer,
+    free_queue,
     route,
 )
 from seneca_sim.kernels.chip_packets import (
@@ -178,6 +179,8 @@ def sink(m: int, port_number: int, cycle: int) -> None:
     output.flits += packet.flits
     output.waited += cycle - node.time
     give_entry(m, entry)
+    if output.core >= 0:
+        free_queue(m, output.core, cycle)
     deliver(m, port_number // 5, port_number % 5, number, packet.flits, -1, cycle)
     if output.requests >= 0:
         wake_sink(m, port_number, output.busy)

@@ -145,9 +145,10 @@ host (-1); `sending`: the host port is busy until this cycle. Of its `count` pac
 ring, from `waiting_at` on. `room` is without the flits of the packet that is `leaving`, which are free from `leaves_at` on; who
 found no room before that is known has it `awaited`."""
 
-PORT = _packed("busy wake flits waited", "last requests ahead")
-"""An output port of a router (node * 5 + port); `ahead`: the buffer that it leads to, -1 for the core (port 4) and the host;
-`flits` that passed it, and the cycles that eligible packets `waited` for it."""
+PORT = _packed("busy wake linked flits waited", "last requests ahead core next")
+"""An output port of a router (node * 5 + port); `ahead`: the buffer that it leads to, -1 for the `core` (port 4) and the host;
+`flits` that passed it, and the cycles that eligible packets `waited` for it. `linked`: the cycle of the wheel's list of ports
+that it is in, before `next`; -1 for none."""
 
 EMISSION = _record("position value count")
 """Active position of a sender: position in the layer's map, first entry of `Machine.channel`, number of values."""

@@ -45,6 +45,7 @@ __all__ = [
     "arbitrate",
     "deliver",
     "enter_buffer",
+    "free_queue",
     "room_of",
     "route",
 ]
@@ -141,10 +142,9 @@ def free_queue(m: int, core: int, cycle: int) -> None:
 
 @inner_kernel
 def enter_queue(m: int, core: int, number: int, flits: int, cycle: int) -> None:
-    """Put a packet that a router sends from a cycle on into a core's NoC FIFO."""
+    """Put a packet that a router sends from a cycle on into a core's NoC FIFO, of which what is decoded by then is free."""
     unit = core_at(m, core)
     visible = cycle + flits
-    free_queue(m, core, cycle)
     place = unit.queue_last + 1
     if unit.queue_done < 0:
         place = unit.queue_done = take_block(m) * BLOCK_ENTRIES
@@ -168,11 +168,11 @@ def enter_queue(m: int, core: int, number: int, flits: int, cycle: int) -> None:
 @inner_kernel
 def deliver(m: int, node: int, port: int, number: int, flits: int, branch: int, cycle: int) -> None:
     """Send a packet out of a router port, the head flit in a cycle: to the next router, the core or a host port."""
-    ahead = port_at(m, node * 5 + port).ahead
-    if ahead >= 0:
-        enter_buffer(m, ahead, number, flits, branch_behind(m, branch, port), cycle + 1)
+    output = port_at(m, node * 5 + port)
+    if output.ahead >= 0:
+        enter_buffer(m, output.ahead, number, flits, branch_behind(m, branch, port), cycle + 1)
     elif port == LOCAL:
-        enter_queue(m, node_at(m, node).core, number, flits, cycle)
+        enter_queue(m, output.core, number, flits, cycle)
     else:
         schedule(m, EFFECTS, cycle + flits, HOST_RECEIVES, node, number)
     totals_of(m).events_done += 1
@@ -182,14 +182,13 @@ def deliver(m: int, node: int, port: int, number: int, flits: int, branch: int, 
 @inner_kernel
 def room_ahead(m: int, node: int, port: int, cycle: int) -> int:
     """Return the free flits of what an output port leads to, in a cycle."""
-    ahead = port_at(m, node * 5 + port).ahead
-    if ahead >= 0:
-        return room_of(m, ahead, cycle)
+    output = port_at(m, node * 5 + port)
+    if output.ahead >= 0:
+        return room_of(m, output.ahead, cycle)
     if port != LOCAL:
         return NEVER
-    core = node_at(m, node).core
-    free_queue(m, core, cycle)
-    return int(core_at(m, core).input_room)
+    free_queue(m, output.core, cycle)
+    return int(core_at(m, output.core).input_room)
 
 
 @inner_kernel
@@ -202,7 +201,7 @@ def more_room(m: int, node: int, port: int, cycle: int) -> int:
             return int(buffer.leaves_at)
         buffer.awaited = 1
         return NEVER
-    core = core_at(m, node_at(m, node).core)
+    core = core_at(m, port_at(m, node * 5 + port).core)
     if core.queue_done != core.queue_first:
         return int(queued_at(m, core.queue_done).time)
     core.awaited = 1
@@ -249,7 +248,8 @@ def arbitrate(m: int, port_number: int, cycle: int) -> None:
     room = room_ahead(m, node, port, cycle)
     later = NEVER
     for offset in range(1, 6):
-        source = (output.last + offset) % 5
+        source = output.last + offset
+        source -= 5 if source >= 5 else 0
         if not output.requests >> source & 1:
             continue
         buffer = buffer_at(m, node * 5 + source)

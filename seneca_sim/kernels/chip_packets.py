@@ -16,6 +16,7 @@ from seneca_sim.kernels.chip_machine import (
 from seneca_sim.kernels.chip_wheel import (
     DECISIONS,
     NEVER,
+    link_port,
     schedule,
 )
 
@@ -61,7 +62,11 @@ def wake_port(m: int, port: int, time: int) -> None:
     unit = port_at(m, port)
     if time < unit.wake:
         unit.wake = time
-        schedule(m, DECISIONS, time, ARBITRATE, port, 0)
+        if unit.linked < 0:
+            link_port(m, port, time)
+            totals_of(m).wheel_count += 1
+        else:  # it is in the list of another cycle
+            schedule(m, DECISIONS, time, ARBITRATE, port, 0)
 
 
 @inner_kernel

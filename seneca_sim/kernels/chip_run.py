@@ -11,6 +11,7 @@ from seneca_sim.kernels.chip_machine import (
     WHEEL_SLOTS,
     core_at,
     entry_at,
+    port_at,
     settings_of,
     slot_at,
     totals_of,
@@ -25,7 +26,11 @@ from seneca_sim.kernels.chip_packets import (
     wake_core,
 )
 from seneca_sim.kernels.chip_riscv import riscv
-from seneca_sim.kernels.chip_wheel import EFFECTS
+from seneca_sim.kernels.chip_wheel import (
+    EFFECTS,
+    PORTS,
+    link_port,
+)
 
 __all__ = ["FULL", "MORE", "QUIET", "begin", "open_phase", "run"]
 
@@ -76,9 +81,38 @@ def serve(m: int, queue: int, cycle: int) -> bool:
 
 
 @inner_kernel
+def serve_ports(m: int, cycle: int) -> bool:
+    """Let the output ports in the list of a cycle arbitrate, and return whether there were any; those of later rounds stay."""
+    totals = totals_of(m)
+    slot = slot_at(m, PORTS * WHEEL_SLOTS + (cycle & (WHEEL_SLOTS - 1)))
+    served = False
+    number = slot.first
+    slot.first = -1
+    while number >= 0:
+        port = port_at(m, number)
+        following = port.next
+        if port.linked > cycle:
+            link_port(m, number, port.linked)
+        else:
+            served = True
+            port.linked = -1
+            totals.wheel_count -= 1
+            arbitrate(m, number, cycle)
+        number = following
+    return served
+
+
+@inner_kernel
 def earliest(m: int) -> int:
     """Return the cycle of the next entry on a wheel that is not empty."""
     cycle = -1
+    for slot in range(WHEEL_SLOTS):
+        number = slot_at(m, PORTS * WHEEL_SLOTS + slot).first
+        while number >= 0:
+            port = port_at(m, number)
+            if cycle < 0 or port.linked < cycle:
+                cycle = port.linked
+            number = port.next
     for slot in range(2 * WHEEL_SLOTS):
         number = slot_at(m, slot).first
         while number >= 0:
@@ -112,6 +146,8 @@ def run(m: int, until: int, margin: int) -> int:
         for queue in range(2):  # effects, then decisions
             if slot_at(m, queue * WHEEL_SLOTS + (cycle & mask)).first >= 0 and serve(m, queue, cycle):
                 last_busy = cycle
+        if slot_at(m, PORTS * WHEEL_SLOTS + (cycle & mask)).first >= 0 and serve_ports(m, cycle):
+            last_busy = cycle
         totals.now = cycle + 1
         if cycle - last_busy >= WHEEL_SLOTS:
             totals.now = earliest(m)

@@ -10,14 +10,17 @@ from seneca_sim.kernels import inner_kernel
 from seneca_sim.kernels.chip_machine import (
     WHEEL_SLOTS,
     entry_at,
+    port_at,
     slot_at,
     totals_of,
 )
 
-__all__ = ["DECISIONS", "EFFECTS", "NEVER", "schedule", "soon"]
+__all__ = ["DECISIONS", "EFFECTS", "NEVER", "PORTS", "link_port", "schedule", "soon"]
 
 EFFECTS = 0
 DECISIONS = 1
+PORTS = 2
+"""Lists of each slot: entries of two passes, and output ports that arbitrate in the second."""
 NEVER = 1 << 60
 
 
@@ -37,6 +40,15 @@ def schedule(m: int, queue: int, time: int, kind: int, unit: int, argument: int)
     slot_at(m, queue * WHEEL_SLOTS + slot).first = node
     totals.wheel_count += 1
     totals.nodes_used += 1
+
+
+@inner_kernel
+def link_port(m: int, port: int, time: int) -> None:
+    """Put an output port, which is in no list, on the wheel at a cycle: what most entries would be for needs none."""
+    unit, slot = port_at(m, port), slot_at(m, PORTS * WHEEL_SLOTS + (time & (WHEEL_SLOTS - 1)))
+    unit.linked = time
+    unit.next = slot.first
+    slot.first = port
 
 
 @inner_kernel

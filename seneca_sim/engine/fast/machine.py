@@ -68,7 +68,7 @@ def build_machine(plan: Plan) -> records.Machine:
         "ports": port_records(plan),
         "emissions": emissions,
         "entries": free_list(records.NODE, POOL * margin, "next"),
-        "wheel": filled(2 * records.WHEEL_SLOTS, records.FIRST),
+        "wheel": filled(3 * records.WHEEL_SLOTS, records.FIRST),
         "emission_start": np.ascontiguousarray(emission_start),
         "table": plan.table.array(),
         "channel": channels.channel,

@@ -148,6 +148,9 @@ def port_records(plan: Plan) -> NDArray[np.void]:
     table["ahead"] = buffers_ahead(plan)
     table["last"] = LOCAL if plan.timing.noc == "mesh" else -1
     table["wake"] = NEVER
+    table["core"] = table["linked"] = table["next"] = -1
+    for core in range(len(plan.mapping.place)):
+        table["core"][plan.node_of(core) * 5 + LOCAL] = core
     table["requests"] = 0 if plan.timing.noc == "mesh" else -1
     return table
 
