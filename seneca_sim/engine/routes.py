@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EAST", "LOCAL", "NORTH", "SOUTH", "WEST", "Exit", "tree_of"]
+__all__ = ["EAST", "LOCAL", "NORTH", "SOUTH", "WEST", "Exit", "neighbours", "tree_of"]
 
 NORTH, EAST, SOUTH, WEST, LOCAL = range(5)
 Exit = tuple[int, int]
@@ -37,3 +37,16 @@ def tree_of(source: int, exits: Iterable[Exit], columns: int, nodes: int) -> NDA
         for y in range(first + 1, top + 1):
             ports[y * columns + x] |= 1 << NORTH
     return np.frombuffer(ports, dtype=np.int8)
+
+
+def neighbours(columns: int, nodes: int) -> NDArray[np.int64]:
+    """Return the router behind each of the output ports 0 to 3 of every router (nodes, 4); -1 where the mesh ends.
+
+    >>> neighbours(2, 4).tolist()
+    [[-1, 1, 2, -1], [-1, -1, 3, 0], [0, 3, -1, -1], [1, -1, -1, 2]]
+    """
+    y, x = np.divmod(np.arange(nodes), columns)
+    exists = (y > 0, x < columns - 1, y < nodes // columns - 1, x > 0)
+    steps = (-columns, 1, columns, -1)
+    behind = [np.where(there, np.arange(nodes) + step, -1) for there, step in zip(exists, steps, strict=True)]
+    return np.stack(behind, axis=1)

@@ -180,8 +180,8 @@ PART_TIMES = _record("start first_output done")
 RING = _packed("visible", "packet flits branch")
 """A packet that waits in an input buffer (buffer * buffer_ring + place)."""
 
-NODE_UNITS = _record("core host x y")
-"""A router: its core (-1: none), 0 where a host port is at W (else -1), and its place on the mesh."""
+NODE_UNITS = _record("host x y")
+"""A router: 0 where a host port is at W (else -1), and its place on the mesh."""
 
 FIRST = _record("first")
 TASK_SLOT = _record("free")

@@ -228,7 +228,7 @@ def leave_buffer(m: int, buffer: int, cycle: int) -> None:
         if unit.feeder >= 0:
             wake_port(m, unit.feeder, max(cycle, port_at(m, unit.feeder).busy))
         else:
-            core = node_at(m, buffer // 5).core
+            core = port_at(m, buffer).core
             wake_core(m, core, max(cycle, core_at(m, core).job_end))
 
 

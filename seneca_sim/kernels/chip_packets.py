@@ -64,7 +64,6 @@ def wake_port(m: int, port: int, time: int) -> None:
         unit.wake = time
         if unit.linked < 0:
             link_port(m, port, time)
-            totals_of(m).wheel_count += 1
         else:  # it is in the list of another cycle
             schedule(m, DECISIONS, time, ARBITRATE, port, 0)
 

@@ -91,12 +91,12 @@ def serve_ports(m: int, cycle: int) -> bool:
     while number >= 0:
         port = port_at(m, number)
         following = port.next
+        totals.wheel_count -= 1
         if port.linked > cycle:
             link_port(m, number, port.linked)
         else:
             served = True
             port.linked = -1
-            totals.wheel_count -= 1
             arbitrate(m, number, cycle)
         number = following
     return served

@@ -49,6 +49,7 @@ def link_port(m: int, port: int, time: int) -> None:
     unit.linked = time
     unit.next = slot.first
     slot.first = port
+    totals_of(m).wheel_count += 1
 
 
 @inner_kernel

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from seneca_sim.engine.routes import EAST, NORTH, WEST
+from seneca_sim.engine.routes import neighbours
 
 __all__ = ["branch_words"]
 
@@ -37,11 +37,11 @@ def branch_words(
     places = ends - 1 - behind[:, -1]
     words = np.zeros(1 + (int(ends[-1]) if len(at) else 0), dtype=np.int32)
     words[places] = at % nodes * PORTS + ports
-    for port, step in enumerate((-columns, 1, columns, -1)):
+    for port, behind_port in enumerate(neighbours(columns, nodes).T):
         here = np.flatnonzero(bits[:, port])
-        following = np.minimum(np.searchsorted(at, at[here] + step), len(at) - 1)
-        exists = (at[following] == at[here] + step) & _has_neighbour(at[here] % nodes, port, nodes, columns)
-        words[places[here] + behind[here, port]] = np.where(exists, places[following], -1)
+        node = at[here] % nodes
+        following = np.searchsorted(at, at[here] - node + np.maximum(behind_port[node], 0))
+        words[places[here] + behind[here, port]] = np.where(behind_port[node] < 0, -1, places[following % len(at)])
     firsts = np.searchsorted(at, np.arange(len(trees)) * nodes)
     lasts = np.searchsorted(at, np.arange(1, len(trees) + 1) * nodes) - 1
     roots = np.searchsorted(at, np.arange(len(trees)) * nodes + np.asarray(sources, dtype=np.int64))
@@ -52,12 +52,3 @@ def branch_words(
         np.stack([places[roots], places[firsts], ends[lasts], counts], axis=1) if len(trees) else np.zeros((0, 4), int)
     )
     return words, [(root, first, end, count) for root, first, end, count in table.tolist()]
-
-
-def _has_neighbour(node: NDArray[np.int64], port: int, nodes: int, columns: int) -> NDArray[np.bool_]:
-    """Return whether an output port leads to another router of the mesh."""
-    if port == EAST:
-        return node % columns < columns - 1
-    if port == WEST:
-        return node % columns > 0
-    return node >= columns if port == NORTH else node < nodes - columns

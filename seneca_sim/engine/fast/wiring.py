@@ -14,7 +14,7 @@ from seneca_sim.engine.fast.plan import (
     last_rows,
     row_ranks,
 )
-from seneca_sim.engine.routes import LOCAL
+from seneca_sim.engine.routes import LOCAL, neighbours
 from seneca_sim.kernels import chip_machine as records
 
 __all__ = [
@@ -131,14 +131,9 @@ def buffer_records(plan: Plan) -> NDArray[np.void]:
 
 def buffers_ahead(plan: Plan) -> NDArray[np.int64]:
     """Return the input buffer that each output port leads to; -1 where it leads to a core, to the host, or nowhere."""
-    node = np.arange(plan.nodes)
-    y, x = np.divmod(node, plan.columns)
     ahead = np.full((plan.nodes, 5), -1)
-    for port, (down, right) in enumerate(((-1, 0), (0, 1), (1, 0), (0, -1))):
-        exists = (
-            (y + down >= 0) & (y + down < plan.nodes // plan.columns) & (x + right >= 0) & (x + right < plan.columns)
-        )
-        ahead[exists, port] = ((node + down * plan.columns + right) * 5 + (port + 2) % 4)[exists]
+    behind = neighbours(plan.columns, plan.nodes)
+    ahead[:, :LOCAL] = np.where(behind < 0, -1, behind * 5 + (np.arange(LOCAL) + 2) % 4)
     return ahead.ravel()
 
 
@@ -159,8 +154,6 @@ def node_records(plan: Plan) -> NDArray[np.void]:
     """Return what hangs on each router."""
     table = filled(plan.nodes, records.NODE_UNITS)
     table["y"], table["x"] = np.divmod(np.arange(plan.nodes), plan.columns)
-    for core in range(len(plan.mapping.place)):
-        table["core"][plan.node_of(core)] = core
     for host in range(len(plan.hosts)):
         table["host"][plan.host_node(host)] = 0
     return table
