@@ -234,19 +234,14 @@ def _reliefs(
 def _finer(name: str, cost: LayerCost, parts: Sequence[Part], heaviest: float) -> list[Relief]:
     """Return the next cuts of channels and of columns that lower the load of a layer's heaviest part."""
     channels, columns = len({part.channels for part in parts}), len({part.columns for part in parts})
-
-    def load(ranges: Sequence[tuple[int, int]], strips: int) -> float:
-        first, end = np.asarray(strip_ranges(cost.rows, strips), dtype=np.int64).T
-        return float(cost.cycles_of(max(b - a for a, b in ranges), first, end - 1).max())
-
     options: list[Relief] = []
     for choice in channel_choices(cost.channels, cost.chunk):
-        after = load(choice, columns) if len(choice) > channels else heaviest
+        after = _heaviest(cost, choice, columns) if len(choice) > channels else heaviest
         if after < NEAR * heaviest:
             options.append(Relief(name, "channels", len(choice), len(choice) * columns - len(parts), after))
             break
     for count in COUNTS:
-        after = load([max((part.channels for part in parts), key=lambda span: span[1] - span[0])], count)
+        after = _heaviest(cost, [part.channels for part in parts], count)
         if columns < count <= cost.rows and count % columns == 0 and after < NEAR * heaviest:
             options.append(Relief(name, "columns", count, count * channels - len(parts), after))
             break
@@ -256,10 +251,14 @@ def _finer(name: str, cost: LayerCost, parts: Sequence[Part], heaviest: float) -
 def _finer_rows(name: str, cost: LayerCost, parts: Sequence[Part], heaviest: float) -> list[Relief]:
     """Return the next cut of rows that lowers the load of a layer's heaviest part."""
     channels, rows = len({part.channels for part in parts}), len({part.rows for part in parts})
-    widest = max(part.channels[1] - part.channels[0] for part in parts)
     for count in range(rows + 1, cost.rows + 1):
-        first, end = np.asarray(strip_ranges(cost.rows, count), dtype=np.int64).T
-        after = float(cost.cycles_of(widest, first, end - 1).max())
+        after = _heaviest(cost, [part.channels for part in parts], count)
         if after < NEAR * heaviest:
             return [Relief(name, "rows", count, count * channels - len(parts), after)]
     return []
+
+
+def _heaviest(cost: LayerCost, channels: Sequence[tuple[int, int]], count: int) -> float:
+    """Return the load of the heaviest part of ranges of channels times even ranges along the axis of a cost."""
+    first, end = np.asarray(strip_ranges(cost.rows, count), dtype=np.int64).T
+    return float(cost.cycles_of(max(b - a for a, b in channels), first, end - 1).max())
