@@ -11,7 +11,7 @@ from typing import IO
 
 from seneca_sim.errors import RequestError
 
-__all__ = ["check_whole", "whole_file", "write_whole"]
+__all__ = ["check_whole", "refusal", "whole_file", "write_whole"]
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
@@ -32,11 +32,17 @@ def check_whole(path: str | Path) -> None:
     """Raise `RequestError` if a file could not be written whole, before hours are spent on its content; nothing is changed."""
     path = Path(path)
     _refuse_folder(path)
-    existing = next(folder for folder in path.absolute().parents if folder.exists())
+    reason = refusal(path.parent)
+    if reason:
+        raise _unwritable(path, reason)
+
+
+def refusal(folder: Path) -> str:
+    """Return why a folder, which may not exist yet, could not be written; nothing if it could."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
-        raise _unwritable(path, f"{str(existing)!r} is a file")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise _unwritable(path, "permission denied")
+        return f"{str(existing)!r} is a file"
+    return "" if os.access(existing, os.W_OK | os.X_OK) else "permission denied"
 
 
 def _refuse_folder(path: Path) -> None:

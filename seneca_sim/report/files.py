@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import math
-import os
 import shutil
 import tempfile
 import zipfile
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from seneca_sim.errors import FileFormatError, RequestError
 from seneca_sim.units import rounded
+from seneca_sim.whole_file import refusal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,11 +98,9 @@ def check_writable(folder: Path, option: str = "-o") -> None:
 
     `option` is the one that names it.
     """
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        raise _unwritable(folder, f"{str(existing)!r} is a file", option)
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise _unwritable(folder, "permission denied", option)
+    reason = refusal(folder)
+    if reason:
+        raise _unwritable(folder, reason, option)
 
 
 def _unwritable(folder: Path, reason: str, option: str = "-o") -> RequestError:
