@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from seneca_sim.graph.table import dense_macs, graph_parameters
 from seneca_sim.mapping.automatic import automatic_mapping
 from seneca_sim.reproduce.citations import PublishedRow, PublishedTable
 from seneca_sim.reproduce.rows import Quantity, Reproduction, Row, Status
+from seneca_sim.reproduce.side_by_side import gathered
 
 if TYPE_CHECKING:
     from seneca_sim.activity.trace import Trace
@@ -105,20 +106,12 @@ def efficiency(spikes: int, values: int, firing_rate: float, steps: int) -> floa
 def reproduce(published: PublishedTable, progress: Progress | None = None) -> Reproduction:
     """Count parameters and operations, and run the networks with synthetic activity at the published firing rates."""
     rows, notes = counted(published)
-    done: dict[tuple[str, str], tuple[list[Row], str]] = {}
     with ThreadPoolExecutor(min(_AT_ONCE, os.cpu_count() or 1)) as pool:
-        pending: dict[Future[tuple[list[Row], str]], tuple[str, str]] = {
-            pool.submit(on_chip, row, chip): (row.row, chip) for chip in CHIPS for row in fired(published)
+        pending = {
+            f"{row.row} on {chip}": pool.submit(on_chip, row, chip) for chip in CHIPS for row in fired(published)
         }
-        try:
-            for number, future in enumerate(as_completed(pending)):
-                row, chip = pending[future]
-                if progress is not None:
-                    progress(f"{row} on {chip}", number + 1, len(pending))
-                done[row, chip] = future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-    runs = [done[row.row, chip] for row in fired(published) for chip in CHIPS]
+        done = gathered(pending, progress)
+    runs = [done[f"{row.row} on {chip}"] for row in fired(published) for chip in CHIPS]
     rows += [row for run, _ in runs for row in run]
     notes += [note for _, note in runs]
     return Reproduction(published.name, published.title, tuple(rows), (*_NOTES, *notes))

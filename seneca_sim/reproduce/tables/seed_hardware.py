@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from seneca_sim.reproduce.admissible import Admissible, largest_load, least_load
 from seneca_sim.reproduce.citations import PublishedRow, PublishedTable
 from seneca_sim.reproduce.detector_frame import Frame, FrameRun, memory_bits, prepared_frame, run_frame
 from seneca_sim.reproduce.rows import Quantity, Reproduction, Row
+from seneca_sim.reproduce.side_by_side import gathered
 from seneca_sim.shipped import shipped_folder
 
 if TYPE_CHECKING:
@@ -69,20 +70,15 @@ def cases() -> tuple[Case, ...]:
 def reproduce(published: PublishedTable, progress: Progress | None = None) -> Reproduction:
     """Run every row of the table, as many simulations at once as there are cores here."""
     runs = cases()
-    done: dict[str, tuple[list[Row], list[str]]] = {}
     with ThreadPoolExecutor(os.cpu_count()) as simulations, ThreadPoolExecutor(len(runs)) as pool:
-        pending: dict[Future[tuple[list[Row], list[str]]], Case] = {
-            pool.submit(_row, published.row(case.row), case, simulations): case
+        pending = {
+            case.row: pool.submit(_row, published.row(case.row), case, simulations)
             for case in reversed(runs)  # the longest first
         }
         try:
-            for number, future in enumerate(as_completed(pending)):
-                if progress is not None:
-                    progress(pending[future].row, number + 1, len(runs))
-                done[pending[future].row] = future.result()
+            done = gathered(pending, progress)
         finally:
             simulations.shutdown(wait=False, cancel_futures=True)
-            pool.shutdown(wait=False, cancel_futures=True)
     rows = [row for case in runs for row in done[case.row][0]]
     notes = [note for case in runs for note in done[case.row][1]]
     return Reproduction(published.name, published.title, tuple(rows), (*_NOTES, *notes))
