@@ -1,9 +1,10 @@
 """Equal parts in powers of two: each layer in as many as its memory asks for, and twice as many where time is lost.
 
-Time is first sought in ranges of channels; where twice as many would be less than a chunk of lanes each, or are no relief, in
-strips of columns (not rows: their ranges would wait for each other, see `strips.py`). A layer in more strips than what feeds
-it is served strip after strip where its input FIFOs hold little; where only that keeps its load up, the strips of what feeds it
-are doubled with its own.
+Time is first sought in ranges of channels; where twice as many would be less than a chunk of sums or of neurons each, or are no
+relief, in strips of columns (not rows: their ranges would wait for each other, see `strips.py`). Smaller ranges would leave
+lanes idle, and send packets with few values to ever more cores. A layer in more strips than what feeds it is served strip
+after strip where its input FIFOs hold little; where only that keeps its load up, the strips of what feeds it are doubled with
+its own.
 
 Layers with the same weights (a head used on several maps) form a team: their parts of the same channels and the same share of
 the columns stand on the same core and have one copy.
@@ -123,11 +124,11 @@ class _Cuts:
     def twice(self, index: int, grids: Grids) -> Grids | None:
         """Return cuts with twice the parts of a team; None where nothing is a relief.
 
-        Channels first, as long as each range has a chunk of lanes; then strips; then strips of what feeds it as well.
+        Channels first, as long as each range has a chunk; then strips; then strips of what feeds it as well.
         """
         grid, first, load = grids[index], self._teams[index][0], self.load(index, grids)
         tries: list[Grids] = []
-        if 2 * grid.channels * first.cost.chunk <= first.cost.channels * first.layer.sums:
+        if 2 * grid.channels <= _most_ranges(first):
             tries.append({**grids, index: _Grid(2 * grid.channels, grid.strips)})
         if 2 * grid.strips <= self._most_strips(index):
             strips = {**grids, index: _Grid(grid.channels, 2 * grid.strips)}
@@ -171,6 +172,12 @@ class _Cuts:
         above = None if feeder is None else grids.get(self._team_of[feeder.number])
         strips = 1 if feeder is None or above is None else _strips(feeder, above)
         return float(layer.slowing[COUNTS.index(strips), layer.counts.index(_strips(layer, grid))])
+
+
+def _most_ranges(layer: LayerStrips) -> int:
+    """Return the most ranges of channels of which each fills a chunk of lanes, both when it integrates and when it fires."""
+    cost = layer.cost
+    return min(cost.channels * layer.layer.sums // cost.chunk, cost.channels // cost.fire_chunk)
 
 
 def _most(layer: LayerStrips) -> int:
