@@ -28,6 +28,8 @@ __all__ = ["Traffic", "flit_hops", "host_rows", "mesh_size", "place_cores", "ser
 
 Real = NDArray[np.float64]
 Index = NDArray[np.int64]
+CONTROL = 2.0
+"""Flits of a row from a part to another besides events: the row's token, and the credit that comes back for it."""
 FEW_PLACEMENTS = 10_000
 """So many placements are all looked at, instead of annealing."""
 MOVES = 500_000
@@ -98,23 +100,25 @@ def traffic(network: Network, chip: Chip, parts: Sequence[Part], cores: int, tra
     inputs = [number for number, layer in enumerate(network.layers) if layer.is_input]
     between, hosts = np.zeros((cores, cores)), np.zeros((cores, max(1, len(inputs))))
     by_layer = {number: [part for part in parts if part.layer == number] for number in range(len(network.layers))}
-    flits = [_flits_per_row(network, chip, number, trace) for number in range(len(network.layers))]
+    flits = [_flits_per_row(network, chip, number, trace, by_layer[number]) for number in range(len(network.layers))]
     for number, layer in enumerate(network.layers):
         for edge in layer.edges:
             rows, columns = (edge_axis(network, layer, edge, name) for name in ("rows", "columns"))
             senders = _Senders.of(network, edge.source, by_layer[edge.source])
             for consumer in by_layer[number]:
-                box = neuron_box(layer, consumer)
-                reached = np.where(rows.touched(box[0])[2] > 0, flits[edge.source], 0.0)
-                share = (columns.touched(box[1])[2] > 0) / columns.inputs
+                reached = [
+                    (axis.touched(span)[2] > 0).astype(np.float64)
+                    for axis, span in zip((rows, columns), neuron_box(layer, consumer), strict=True)
+                ]
                 if edge.source in inputs:
-                    hosts[consumer.core, inputs.index(edge.source)] += reached.sum() * share.sum()
+                    row_flits = (flits[edge.source] * reached[0]).sum() * reached[1].mean() + CONTROL * reached[0].sum()
+                    hosts[consumer.core, inputs.index(edge.source)] += row_flits
                 else:
-                    np.add.at(between[consumer.core], senders.core, senders.sums(reached, share))
+                    np.add.at(between[consumer.core], senders.core, senders.flits(flits[edge.source], *reached))
         if layer.is_output:
             senders = _Senders.of(network, number, by_layer[number])
-            width = layer.out_shape[2]
-            np.add.at(hosts[:, 0], senders.core, senders.sums(flits[number], np.full(width, 1 / width)))
+            every = (np.ones(size) for size in layer.out_shape[1:])
+            np.add.at(hosts[:, 0], senders.core, senders.flits(flits[number], *every))
     np.fill_diagonal(between, 0.0)
     return Traffic(between + between.T, hosts)
 
@@ -142,9 +146,11 @@ class _Senders:
             np.asarray([part.columns for part in parts], dtype=np.int64).reshape(len(parts), 2),
         )
 
-    def sums(self, per_row: Real, per_column: Real) -> Real:
-        """Return each part's share of what rows send, of which columns have a share each."""
-        return np.asarray(self.share * _sums(per_row, self.rows) * _sums(per_column, self.columns))
+    def flits(self, per_row: Real, rows: Real, columns: Real) -> Real:
+        """Return what each part sends of rows and columns that are reached (1, others 0), with a token and a credit a row."""
+        positions = _sums(per_row * rows, self.rows) * _sums(columns, self.columns) / len(columns)
+        control = CONTROL * _sums(rows, self.rows) * (_sums(columns, self.columns) > 0)
+        return np.asarray(self.share * positions + control)
 
 
 def _sums(amounts: Real, spans: Index) -> Real:
@@ -153,12 +159,17 @@ def _sums(amounts: Real, spans: Index) -> Real:
     return np.asarray(along[spans[:, 1]] - along[spans[:, 0]])
 
 
-def _flits_per_row(network: Network, chip: Chip, number: int, trace: Trace | None) -> Real:
-    """Return the flits that a whole layer sends per output row and step, with one token and one credit."""
+def _flits_per_row(network: Network, chip: Chip, number: int, trace: Trace | None, parts: Sequence[Part]) -> Real:
+    """Return the flits of events that all ranges of a layer's channels together send per output row and step."""
     layer = network.layers[number]
-    sent = sent_values(network, number, trace)
+    channels, rows, columns = layer.out_shape
+    cuts = tuple(sorted({part.channels[0] for part in parts} - {0}))
+    if trace is None:
+        _, flits = packet_flits(layer, chip, chip.timing(), np.ediff1d([0, *cuts, channels]))
+        return np.full(rows, float(flits.sum() * columns))
+    sent = sent_values(network, number, trace, cuts)
     _, flits = packet_flits(layer, chip, chip.timing(), sent.values)
-    return np.asarray(np.bincount(sent.row, flits, layer.out_shape[1]) * sent.weight + 2.0)
+    return np.asarray(np.bincount(sent.row, flits, rows) * sent.weight)
 
 
 def flit_hops(load: Traffic, place: Sequence[tuple[int, int]], ports: Sequence[int]) -> float:

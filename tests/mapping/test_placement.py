@@ -86,10 +86,18 @@ def test_columns_travel_only_between_the_parts_that_share_them():
         for half in (0, 1)
     ]
     load = traffic(net, SENECA, halves, 4, None)
-    whole_map = 8 * (8 * 2 + 2)
-    assert load.cores[0, 2] == load.cores[1, 3] == whole_map * 4 / 8
-    assert load.cores[0, 3] == load.cores[1, 2] == whole_map * 1 / 8
-    assert load.hosts[0, 0] == load.hosts[1, 0] == 8 * (8 * 3 + 2) * 5 / 8
+    assert load.cores[0, 2] == load.cores[1, 3] == 8 * (4 * 2 + 2)
+    assert load.cores[0, 3] == load.cores[1, 2] == 8 * (1 * 2 + 2)
+    assert load.hosts[0, 0] == load.hosts[1, 0] == 8 * (5 * 3 + 2)
+
+
+def test_every_part_sends_packets_and_tokens_of_its_own_and_gets_credits_of_its_own():
+    """Halves of the channels: a packet has one flit for its header, whoever sends it, and one for a channel of two or for both."""
+    net = network(host(), layer("a", 2, 8, conv(0, 2, 2)), layer("b", 2, 8, conv(1, 2, 2), is_output=True))
+    halves = [Part(1, half, (half, half + 1), (0, 8), (0, 8), 4) for half in (0, 1)]
+    load = traffic(net, SENECA, [*halves, Part(2, 2, (0, 2), (0, 8), (0, 8), 4)], 3, None)
+    assert load.cores[0, 2] == load.cores[1, 2] == 8 * (8 * 2 + 2)
+    assert load.cores[0, 1] == 0
 
 
 def test_annealing_brings_together_what_belongs_together():
