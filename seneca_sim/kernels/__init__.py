@@ -1,6 +1,7 @@
 """Compiled functions: arrays and scalars in, integers out. This room knows numpy and numba only.
 
-`kernel` is the decorator of functions that Python calls; those that only kernels call are `inline_kernel` or `inner_kernel`.
+`kernel` is the decorator of functions that Python calls; those that only kernels call are `inline_kernel`,
+`inner_kernel` or `merged_kernel`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from numba import types
 from seneca_sim.kernels.cache import keep
 from seneca_sim.kernels.compiler import InnerCompiler
 
-__all__ = ["inline_kernel", "inner_kernel", "kernel"]
+__all__ = ["inline_kernel", "inner_kernel", "kernel", "merged_kernel"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _RULES: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": InnerCompiler}
 
 
 def kernel(function: Function) -> Function:
@@ -35,8 +37,15 @@ def inner_kernel(function: Function) -> Function:
 
     It becomes part of the kernels that reach it, is optimised with them and kept with them.
     """
-    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": InnerCompiler}
-    return _without_literals(function, numba.njit(**_RULES, **options)(function))
+    return _without_literals(function, numba.njit(**_RULES, **_INNER)(function))
+
+
+def merged_kernel(function: Function) -> Function:
+    """Compile a function like `inner_kernel` and merge it into every caller: for what hot loops do all the time.
+
+    A call costs some ten instructions, and what is known around it is forgotten.
+    """
+    return _without_literals(function, numba.njit(**_RULES, **_INNER, forceinline=True)(function))
 
 
 def _kept(function: Function, compiled: Any) -> Function:

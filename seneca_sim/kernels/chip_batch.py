@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seneca_sim.kernels import inner_kernel
+from seneca_sim.kernels import inner_kernel, merged_kernel
 from seneca_sim.kernels.chip_intake import (
     may_replay,
     next_feed,
@@ -36,7 +36,7 @@ def is_plain(m: int, inlet: Any) -> bool:
     return not (inlet.masked or inlet.gathers or inlet.grouped or settings_of(m).inline)
 
 
-@inner_kernel
+@merged_kernel
 def push_tasks(m: int, core: int, end: int, jobs: int, first: int, groups: int, opening: int, duration: int) -> Any:
     """Push up to `jobs` tasks of a duration, job after job from a cycle on; return (end of the last job, jobs done).
 
@@ -84,7 +84,7 @@ def push_rest(m: int, core: int, now: int) -> int:
     """
     unit, settings = core_at(m, core), settings_of(m)
     packet = packet_at(m, unit.packet)
-    inlet_number = feed_at(m, look(m, unit.feed)).inlet
+    inlet_number = feed_at(m, unit.feed).inlet
     inlet = inlet_at(m, inlet_number)
     row_first, column_first = look(m, inlet.rows_at + packet.y), look(m, inlet.columns_at + packet.x)
     height = look(m, inlet.rows_at + packet.y + 1) - row_first

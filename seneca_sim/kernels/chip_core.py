@@ -6,11 +6,12 @@ only RISC-V decides. What RISC-V alone will read is written at the start of the 
 
 from __future__ import annotations
 
-from seneca_sim.kernels import inner_kernel
+from seneca_sim.kernels import inner_kernel, merged_kernel
 from seneca_sim.kernels.chip_machine import (
     core_at,
     feed_at,
     gate_at,
+    grant_at,
     inlet_at,
     look,
     part_at,
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 
-@inner_kernel
+@merged_kernel
 def begin_job(m: int, core: int, now: int, cost: int) -> int:
     """Start a RISC-V job and return the cycle of its end."""
     unit = core_at(m, core)
@@ -64,7 +65,7 @@ def slot_after(m: int, core: int, slot: int) -> int:
     return int(slot + 1 if slot + 1 < (core + 1) * depth else core * depth)
 
 
-@inner_kernel
+@merged_kernel
 def push_task(m: int, core: int, visible: int, duration: int) -> int:
     """Push a task that is visible from a cycle; return the cycle of its end. Its slot must be free."""
     unit = core_at(m, core)
@@ -85,7 +86,7 @@ def push_task(m: int, core: int, visible: int, duration: int) -> int:
     return int(begin + duration)
 
 
-@inner_kernel
+@merged_kernel
 def append_record(m: int, core: int, part: int, task_end: int, reserve: int, count: int) -> int:
     """Append the record of a fire task that ends at a cycle; return it, to be filled with its position."""
     settings, totals, unit = settings_of(m), totals_of(m), core_at(m, core)
@@ -140,7 +141,7 @@ def consume(m: int, core: int, time: int) -> None:
     totals_of(m).records_used -= 1
 
 
-@inner_kernel
+@merged_kernel
 def settle(m: int, core: int, now: int) -> None:
     """Shrink reserved room to what was emitted, and consume head records with nothing to send, up to a cycle."""
     unit = core_at(m, core)
@@ -178,7 +179,7 @@ def raise_rows(m: int, part_number: int) -> None:
     for inlet in range(part.inlet_first, part.inlet_first + part.n_inlets):
         first = inlet_at(m, inlet).feed_first
         for number in range(first, first + inlet_at(m, inlet).n_feeds):
-            feed = feed_at(m, number)
+            feed = grant_at(m, number)
             rows = feed.n_rows
             while feed.granted < steps * rows:
                 step, row = feed.granted // rows, feed.granted % rows
@@ -189,6 +190,8 @@ def raise_rows(m: int, part_number: int) -> None:
                     feed.received += 1
                     core_at(m, part.core).replay_quiet = 0
                 else:
+                    if part.pending_credits == 0 or number < part.pending_feed:
+                        part.pending_feed = number
                     feed.pending += 1
                     part.pending_credits += 1
                     core_at(m, part.core).pending_credits += 1
@@ -206,7 +209,7 @@ def row_granted(m: int, sender_number: int, step: int, row: int) -> bool:
     first = sender.asked_feed if sender.asked_row == line else 0
     sender.asked_row = line
     for index in range(first, sender.n_feeds):
-        feed = feed_at(m, look(m, sender.feeds_at + index))
+        feed = grant_at(m, look(m, sender.feeds_at + index))
         rank = look(m, feed.rank_at + row)
         if rank >= 0 and feed.received < step * feed.n_rows + rank + 1:
             sender.asked_feed = index
@@ -215,7 +218,7 @@ def row_granted(m: int, sender_number: int, step: int, row: int) -> bool:
     return True
 
 
-@inner_kernel
+@merged_kernel
 def pass_positions(m: int, feed_number: int, frontier: int) -> None:
     """Move a producer's frontier; its gate's frontier is the least of its feeds'."""
     feed = feed_at(m, feed_number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seneca_sim.kernels import inner_kernel
+from seneca_sim.kernels import inner_kernel, merged_kernel
 from seneca_sim.kernels.chip_batch import (
     is_plain,
     push_rest,
@@ -35,6 +35,7 @@ from seneca_sim.kernels.chip_machine import (
     channel_at,
     core_at,
     feed_at,
+    grant_at,
     inlet_at,
     inlet_counts_at,
     look,
@@ -63,7 +64,7 @@ def prepare(m: int, core: int, inlet: Any, packet: Any) -> None:
     unit.fresh_scope = 1
 
 
-@inner_kernel
+@merged_kernel
 def enter(m: int, core: int, feed: int, step: int, now: int, frontier: int) -> None:
     """Move the frontier at an inlet; if its part's next position becomes ready, the next choice is open."""
     enter_part(m, feed, step, now, frontier)
@@ -72,7 +73,7 @@ def enter(m: int, core: int, feed: int, step: int, now: int, frontier: int) -> N
         core_at(m, core).limit = core_at(m, core).quiet = 0
 
 
-@inner_kernel
+@merged_kernel
 def note_first(m: int, core: int, feed: int, packet: Any, now: int) -> None:
     """Note what the first job of an event packet brings: the frontier, touched marks and counts of values."""
     inlet_number = feed_at(m, feed).inlet
@@ -106,16 +107,14 @@ def decode(m: int, core: int, now: int, exact: bool) -> int:
             return taken
     packet = packet_at(m, unit.packet)
     if packet.kind == CREDIT:
-        feed = feed_at(m, packet.feed)
-        feed.received += 1
+        grant_at(m, packet.feed).received += 1
         unit.limit = unit.quiet = unit.replay_quiet = 0
         end = begin_job(m, core, now, settings.rv_token)
-        inlet_counts_at(m, packet.step * settings_of(m).n_inlets + feed.inlet).credits += 1
-        inlet_counts_at(m, packet.step * settings_of(m).n_inlets + feed.inlet).rv_cycles += end - now
-        unit.feeds_left = 1
+        inlet_counts_at(m, packet.step * settings_of(m).n_inlets + feed_at(m, packet.feed).inlet).credits += 1
+        inlet_counts_at(m, packet.step * settings_of(m).n_inlets + feed_at(m, packet.feed).inlet).rv_cycles += end - now
         next_feed(m, core, end)
         return end
-    feed_number = look(m, unit.feed)
+    feed_number = unit.feed
     inlet_number = feed_at(m, feed_number).inlet
     inlet = inlet_at(m, inlet_number)
     if packet.kind == TOKEN:
@@ -149,7 +148,7 @@ def decode(m: int, core: int, now: int, exact: bool) -> int:
     return end
 
 
-@inner_kernel
+@merged_kernel
 def decode_on(m: int, core: int, end: int) -> int:
     """Do further decode jobs for as long as nothing else can become possible before them; return the end of the last one.
 
@@ -160,7 +159,7 @@ def decode_on(m: int, core: int, end: int) -> int:
     blocked, retry = unit.blocked, unit.retry
     while end < unit.limit:
         following = end
-        if unit.started == 2 and is_plain(m, inlet_at(m, feed_at(m, look(m, unit.feed)).inlet)):
+        if unit.started == 2 and is_plain(m, inlet_at(m, feed_at(m, unit.feed).inlet)):
             following = push_rest(m, core, end)
         if following == end:
             following = decode(m, core, end, False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seneca_sim.kernels import inner_kernel
+from seneca_sim.kernels.chip_branches import WEST
 from seneca_sim.kernels.chip_core import row_granted
 from seneca_sim.kernels.chip_ideal import (
     inject,
@@ -13,7 +14,7 @@ from seneca_sim.kernels.chip_machine import (
     buffer_at,
     emission_at,
     ends_at,
-    feed_at,
+    grant_at,
     host_counts_at,
     look,
     packet_at,
@@ -24,10 +25,7 @@ from seneca_sim.kernels.chip_machine import (
     step_at,
     totals_of,
 )
-from seneca_sim.kernels.chip_network import (
-    WEST,
-    room_of,
-)
+from seneca_sim.kernels.chip_network import room_of
 from seneca_sim.kernels.chip_packets import (
     CREDIT,
     HOST_PORT,
@@ -171,7 +169,7 @@ def host_receives(m: int, node: int, number: int, cycle: int) -> None:
     packet = packet_at(m, number)
     step = packet.step
     if packet.kind == CREDIT:
-        feed = feed_at(m, packet.feed)
+        feed = grant_at(m, packet.feed)
         feed.received += 1
         schedule(m, DECISIONS, cycle, HOST_PORT, node, 0)
     elif packet.kind == TOKEN:

@@ -5,6 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from seneca_sim.kernels import inner_kernel
+from seneca_sim.kernels.chip_branches import (
+    EAST,
+    LOCAL,
+    NORTH,
+    SOUTH,
+    WEST,
+    ending_at,
+    ports_of,
+    target_of,
+)
 from seneca_sim.kernels.chip_machine import (
     branch_at,
     entry_at,
@@ -16,17 +26,7 @@ from seneca_sim.kernels.chip_machine import (
     port_at,
     settings_of,
 )
-from seneca_sim.kernels.chip_network import (
-    EAST,
-    LOCAL,
-    NORTH,
-    SOUTH,
-    WEST,
-    deliver,
-    enter_buffer,
-    free_queue,
-    route,
-)
+from seneca_sim.kernels.chip_network import deliver, enter_buffer, free_queue
 from seneca_sim.kernels.chip_packets import (
     NEVER,
     SINK,
@@ -55,7 +55,7 @@ def count_flits(m: int, packet: Any, node: int) -> None:
     if packet.group >= 0:
         links, exits = group_of(m, packet.group).links, group_of(m, packet.group).exits
     else:
-        links = hops(m, node, packet.target_node)
+        links = hops(m, node, target_of(packet.tree)[0])
     if packet.owner >= 0:
         counts = part_counts_at(m, packet.step * settings_of(m).n_parts + packet.owner)
         counts.flits += packet.flits
@@ -93,12 +93,11 @@ def wake_sink(m: int, port: int, time: int) -> None:
 
 
 @inner_kernel
-def offer(m: int, port_number: int, number: int, arrival: int) -> None:
-    """Queue a packet at a sink of the ideal network, in the order (arrival, source); most come last."""
+def offer(m: int, port_number: int, number: int, branch: int, arrival: int) -> None:
+    """Queue a packet that ends at a branch at a sink of the ideal network, in the order (arrival, source); most come last."""
     packet = packet_at(m, number)
-    packet.copies += 1
     port = port_at(m, port_number)
-    entry = take_entry(m, arrival, number)
+    entry = take_entry(m, arrival, branch, number)
     before = port.last
     while before >= 0:
         other = entry_at(m, before)
@@ -127,19 +126,17 @@ def inject(m: int, number: int, node: int, port: int, cycle: int) -> None:
     packet = packet_at(m, number)
     flits = packet.flits
     count_flits(m, packet, node)
+    packet.copies += group_of(m, packet.group).exits if packet.tree >= 0 else 1
     if settings_of(m).mesh:
-        packet.copies += 1
         enter_buffer(m, node * 5 + port, number, flits, packet.tree, cycle + 1)
         soon(m, cycle + flits)
         return
     router = settings_of(m).router_cycles
     if packet.tree < 0:
-        at = node
-        while at != packet.target_node:
-            direction = route(m, packet, at)
-            at = walk_link(m, packet, at, direction)
-        arrival = cycle + 1 + router + hops(m, node, packet.target_node) * (router + 1)
-        offer(m, packet.target_node * 5 + packet.target_port, number, arrival)
+        at, (target, output) = node, target_of(packet.tree)
+        while at != target:
+            at = walk_link(m, packet, at, ports_of(m, packet.tree, at))
+        offer(m, target * 5 + output, number, packet.tree, cycle + 1 + router + hops(m, node, target) * (router + 1))
         return
     branch, end = group_of(m, packet.group).tree_from, group_of(m, packet.group).tree_to
     while branch < end:
@@ -149,10 +146,10 @@ def inject(m: int, number: int, node: int, port: int, cycle: int) -> None:
             if ports >> output & 1:
                 if output == LOCAL or (output == WEST and node_at(m, at).host >= 0):
                     arrival = cycle + 1 + router + hops(m, node, at) * (router + 1)
-                    offer(m, at * 5 + output, number, arrival)
+                    offer(m, at * 5 + output, number, ending_at(branch_at(m, branch)), arrival)
                 else:
                     walk_link(m, packet, at, 1 << output)
-                branch += output != LOCAL
+                branch += 1
 
 
 @inner_kernel
@@ -173,7 +170,7 @@ def sink(m: int, port_number: int, cycle: int) -> None:
         output.last = -1
     else:
         entry_at(m, node.next).argument = -1
-    number = node.unit
+    number, branch = node.unit, node.kind
     packet = packet_at(m, number)
     output.busy = cycle + packet.flits
     output.flits += packet.flits
@@ -181,6 +178,6 @@ def sink(m: int, port_number: int, cycle: int) -> None:
     give_entry(m, entry)
     if output.core >= 0:
         free_queue(m, output.core, cycle)
-    deliver(m, port_number // 5, port_number % 5, number, packet.flits, -1, cycle)
+    deliver(m, port_number // 5, port_number % 5, number, packet.flits, branch, cycle)
     if output.requests >= 0:
         wake_sink(m, port_number, output.busy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seneca_sim.kernels import inner_kernel
+from seneca_sim.kernels import inner_kernel, merged_kernel
 from seneca_sim.kernels.chip_core import (
     pass_positions,
 )
@@ -22,12 +22,11 @@ from seneca_sim.kernels.chip_machine import (
     settings_of,
 )
 from seneca_sim.kernels.chip_packets import (
-    CREDIT,
     EVENTS,
     after_entry,
     release_packet,
-    wake_port,
 )
+from seneca_sim.kernels.chip_wheel import wake_port
 
 __all__ = [
     "BLOCKED_CREDIT",
@@ -57,12 +56,13 @@ def may_replay(unit: Any) -> bool:
 
 
 @inner_kernel
-def rows_are_free(m: int, packet: Any, first_feed: int, n_feeds: int) -> bool:
-    """Return whether an event packet finds free state rows in all its parts; only without row credits may it not."""
+def rows_are_free(m: int, unit: Any, packet: Any) -> bool:
+    """Return whether a core's current event packet finds free state rows in all its parts; only without row credits may it not."""
     if settings_of(m).credits or packet.kind != EVENTS:
         return True
-    for index in range(first_feed, first_feed + n_feeds):
-        inlet = inlet_at(m, feed_at(m, look(m, index)).inlet)
+    for number in range(unit.feeds_left):
+        feed = unit.feed if number == 0 else look(m, unit.feeds_at + number)
+        inlet = inlet_at(m, feed_at(m, feed).inlet)
         part = part_at(m, inlet.part)
         lowest = part.step * part.height_neurons
         if part.step < settings_of(m).steps:
@@ -75,34 +75,16 @@ def rows_are_free(m: int, packet: Any, first_feed: int, n_feeds: int) -> bool:
     return True
 
 
-@inner_kernel
-def look_up_feeds(m: int, core: int, source: int, number: int) -> None:
-    """Note a packet that may become the current one, and which feeds of the core it is for."""
-    unit, packet = core_at(m, core), packet_at(m, number)
-    unit.packet, unit.feed, unit.feeds_left = number, 0, 1
-    if packet.kind == CREDIT:
-        return
-    group = group_of(m, packet.group)
-    if source == 1:
-        unit.feed, unit.feeds_left = group.local_at, group.n_local
-        return
-    low, high = 0, group.n_dests - 1
-    while low < high:
-        middle = (low + high) // 2
-        if look(m, group.dests_at + 3 * middle) < core:
-            low = middle + 1
-        else:
-            high = middle
-    unit.feed, unit.feeds_left = look(m, group.dests_at + 3 * low + 1), look(m, group.dests_at + 3 * low + 2)
-
-
-@inner_kernel
-def take_feeds(m: int, core: int, source: int, number: int) -> bool:
-    """Make a packet the current one, unless its rows are not free."""
+@merged_kernel
+def take_feeds(m: int, core: int, source: int, number: int, feeds: int) -> bool:
+    """Make a packet for some feeds (as at the end of a branch) the current one, unless its rows are not free."""
     unit = core_at(m, core)
     if unit.packet != number:  # else it was looked up when it had to wait
-        look_up_feeds(m, core, source, number)
-    if not rows_are_free(m, packet_at(m, number), unit.feed, unit.feeds_left):
+        unit.packet, unit.feed, unit.feeds_left = number, feeds >> 1, 1
+        if feeds & 1:
+            unit.feeds_at = (feeds >> 1) + 1
+            unit.feed, unit.feeds_left = look(m, unit.feeds_at), look(m, unit.feeds_at - 1)
+    if not rows_are_free(m, unit, packet_at(m, number)):
         unit.blocked |= BLOCKED_CREDIT
         return False
     unit.source = source
@@ -112,10 +94,17 @@ def take_feeds(m: int, core: int, source: int, number: int) -> bool:
 
 
 @inner_kernel
+def take_looped(m: int, core: int) -> bool:
+    """Make the packet that a core sent to itself the current one, unless its rows are not free."""
+    number = core_at(m, core).loop_packet
+    return take_feeds(m, core, 1, number, group_of(m, packet_at(m, number).group).local)
+
+
+@merged_kernel
 def take_packet(m: int, core: int, now: int, exact: bool) -> int:
     """Choose the next packet to decode: 1 if there is one, else NOTHING, or UNSURE if one may still arrive before a replay."""
     unit = core_at(m, core)
-    if unit.loop_packet >= 0 and take_feeds(m, core, 1, unit.loop_packet):
+    if unit.loop_packet >= 0 and take_looped(m, core):
         return 1
     if unit.queue_first < 0:
         return UNSURE if may_replay(unit) and not exact else NOTHING
@@ -123,22 +112,25 @@ def take_packet(m: int, core: int, now: int, exact: bool) -> int:
     if entry.time > now:
         unit.retry = min(unit.retry, entry.time)
         return NOTHING
-    return 1 if take_feeds(m, core, 2, entry.packet) else NOTHING
+    return 1 if take_feeds(m, core, 2, entry.packet, entry.feeds) else NOTHING
 
 
-@inner_kernel
+@merged_kernel
 def next_feed(m: int, core: int, end: int) -> None:
     """Go on to the next part that the packet reaches; after the last one the packet leaves when the job ends."""
     unit = core_at(m, core)
     unit.started = 0
-    unit.feed += 1
     unit.feeds_left -= 1
     if unit.feeds_left > 0:
+        unit.feeds_at += 1
+        unit.feed = look(m, unit.feeds_at)
         return
     if unit.source == 1:
         unit.loop_packet = -1
     else:
-        queued_at(m, unit.queue_first).time = end
+        entry = queued_at(m, unit.queue_first)
+        entry.time = end
+        entry.packet = packet_at(m, unit.packet).flits
         unit.queue_first = after_entry(m, unit.queue_first, unit.queue_last)
         if unit.awaited:
             unit.awaited = 0
@@ -158,7 +150,7 @@ def note_start(m: int, part: int, step: int, now: int) -> None:
         part_times_at(m, step * settings_of(m).n_parts + part).start = now
 
 
-@inner_kernel
+@merged_kernel
 def enter_part(m: int, feed: int, step: int, now: int, frontier: int) -> None:
     """Move the frontier at an inlet, and note that the step has begun at its part."""
     pass_positions(m, feed, frontier)

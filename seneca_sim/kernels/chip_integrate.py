@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seneca_sim.kernels import inner_kernel
+from seneca_sim.kernels import inner_kernel, merged_kernel
 from seneca_sim.kernels.chip_core import (
     begin_job,
     push_task,
@@ -123,7 +123,7 @@ def touch(m: int, part: Any, row: int, column: int, step: int) -> None:
             touched_at(m, line + look(m, out_column)).step = step
 
 
-@inner_kernel
+@merged_kernel
 def finish_task(
     m: int, core: int, inlet_number: int, now: int, cost: int, step: int, duration: int, pushed: bool
 ) -> int:
@@ -149,7 +149,7 @@ def packet_cost(m: int, unit: Any, packet: Any) -> int:
     return int(settings_of(m).rv_packet + settings_of(m).rv_value * packet.count)
 
 
-@inner_kernel
+@merged_kernel
 def convolve(m: int, core: int, feed: int, now: int) -> int:
     """Do one decode job of a packet group by group within kernel positions; return its end, or NOTHING without a slot."""
     unit, settings = core_at(m, core), settings_of(m)
@@ -195,7 +195,7 @@ def convolve(m: int, core: int, feed: int, now: int) -> int:
     return job_end
 
 
-@inner_kernel
+@merged_kernel
 def advance(m: int, core: int, inlet: Any, packet: Any, value: int, row_last: int, column_last: int, end: int) -> None:
     """Go on to the next group, kernel position, or part."""
     unit = core_at(m, core)

@@ -68,13 +68,13 @@ SETTINGS = _record(
     " rv_packet rv_value rv_position rv_fire rv_untouched rv_out_packet rv_out rv_token rv_replay rv_skip rv_scan"
     " mesh router_cycles credits conventional barrier barrier_cycles early_replay pipelined period"
     " columns nodes n_cores n_parts n_inlets n_hosts n_outputs max_depth"
-    " n_entries n_packets n_records n_blocks buffer_ring open_words"
+    " n_entries n_packets n_records n_blocks n_waiting open_words"
 )
 """Constants of a run; `task_scope` 0 position, 1 row, 2 pixel; `barrier` 1 global."""
 
 TOTALS = _record(
-    "now last_effect wheel_count nodes_used packets_used records_used blocks_used free_node free_packet free_record free_block"
-    " phase_step phase_depth steps_done events_done"
+    "now last_effect wheel_count phase_step phase_depth steps_done events_done"
+    " nodes_used packets_used records_used blocks_used waiting_used free_node free_packet free_record free_block free_waiting"
 )
 """The few numbers that belong to no unit."""
 
@@ -85,9 +85,10 @@ PART = _packed(
     " layer c0 channels y0 x0 height_neurons state_rows depth"
     " low_row_at fresh_row_at fresh_column_at window_row_at window_column_at"
     " per_chunk update_cycles pool_cycles emit_cycles pooled"
-    " out_rows_at out_columns_at neuron_y0 neuron_x0 inlet_first n_inlets pending_credits replay_column replay_value",
+    " out_rows_at out_columns_at neuron_y0 neuron_x0 inlet_first n_inlets pending_credits pending_feed replay_column replay_value",
 )
-"""A part of a layer on a core: constants first, then where it is: the next output position to fire, the next to replay."""
+"""A part of a layer on a core: constants first, then where it is: the next output position to fire, the next to replay; no feed
+before `pending_feed` has a pending credit."""
 
 INLET = _packed(
     "mask_at",
@@ -98,8 +99,11 @@ INLET = _packed(
 )
 """A part with one incoming edge. `channels`, `chunks`: of one full round (convolution groups 1), over all sums of the edge."""
 
-FEED = _packed("frontier", "gate inlet n_rows received rank_at granted hi_at producer_core pending sender")
-"""A producer of an inlet: `granted` rows so far (all steps), `received` by the producer."""
+FEED = _packed("frontier", "gate inlet")
+"""A producer of an inlet, and how far it is."""
+
+GRANT = _packed("", "n_rows received rank_at granted hi_at producer_core pending sender")
+"""The row credits of a feed: `granted` rows so far (all steps), `received` by the producer."""
 
 GATE = _packed("frontier", "at_frontier last_row_at last_column_at width plane feed_first n_feeds")
 """Feeds of one inlet whose producers own the same rows and columns: `frontier` is the least of theirs."""
@@ -112,16 +116,15 @@ SENDER = _record(
 """What sends events: kind 0 a part, 1 a host port, 2 the replay of a part. A host port `looks_again` at a step's release.
 Rows before `cleared_row` (of all steps) are granted, and `asked_row` is by the feeds before `asked_feed`."""
 
-GROUP = _packed("", "tree tree_from tree_to dests_at n_dests local_at n_local remote to_host links exits")
-"""Destinations of a packet: at `dests_at` triples (core, first feed, feeds), cores ascending; `tree` is the branch at its source
-(-1: it goes to one place by itself), among those of its multicast tree in [`tree_from`, `tree_to`). A branch is the word
-node * 32 + output ports (one bit each), then the branches behind the ports 0 to 3 that are in it (-1: behind it is the host)."""
+GROUP = _packed("", "tree tree_from tree_to local remote to_host links exits")
+"""Destinations of a packet: `local` feeds on its own core (as at the end of a branch, -1: none), `tree` is the branch at its source
+(see `chip_branches.py`), the words of its multicast tree are [`tree_from`, `tree_to`)."""
 
 CORE = _packed(
-    "wake job_end idle_since retry limit settle_at send_at lc_free lc_busy head_since eg_free",
-    "idle idle_state blocked stuck quiet fire_blocked source packet feed feeds_left started fresh_packet neuron_row neuron_column"
-    " value fresh_scope"
-    " queue_first queue_last queue_done awaited flits flits_max input_room"
+    "idle_since limit settle_at send_at lc_free lc_busy head_since eg_free retry wake job_end",
+    "next previous queue_first queue_last queue_done awaited flits flits_max input_room"
+    " idle idle_state blocked stuck quiet fire_blocked source packet feed feeds_at feeds_left started fresh_packet"
+    " neuron_row neuron_column value fresh_scope"
     " next_slot oldest_slot waiting_tasks tasks_max outbox loop_packet record_head record_shrink replays pending_credits"
     " replay_quiet replay_blocked"
     " parts_at n_parts node room room_max record_tail outbox_values unfinished",
@@ -129,39 +132,41 @@ CORE = _packed(
 """A core: its RISC-V, loop controller, event generator and FIFOs. The list of the NoC FIFO goes from `queue_done`, packets whose
 decoding has an end, over `queue_first`, the next one to decode, to `queue_last`; `awaited`: the router found no room in it.
 Before `settle_at` and `send_at` there is nothing to settle or to send; while `quiet`, nothing can fire, for `fire_blocked`; while
-`replay_quiet`, nothing can be replayed, for `replay_blocked`."""
+`replay_quiet`, nothing can be replayed, for `replay_blocked`. `wake`, `previous` and `next` are those of a port."""
 
 RECORD = _packed("value visible end", "part step row column left reserve count closes token scanned next")
 """A fire task's values in the event FIFO."""
 
-PACKET = _packed("value", "kind group step y x count flits tree copies owner target_node target_port feed rank")
-"""kind 0 events, 1 token, 2 credit; `owner` is a part, or -1 - host port."""
+PACKET = _packed("value", "kind group step y x count flits tree copies owner feed rank")
+"""kind 0 events, 1 token, 2 credit; `tree` is the branch at its source, of which `copies` have not arrived; `owner` is a part, or
+-1 - host port."""
 
 BUFFER = _packed(
-    "eligible leaves_at sending", "packet flits branch remaining count waiting_at room leaving awaited feeder"
+    "eligible leaves_at sending", "packet flits branch remaining waiting_first waiting_last room leaving awaited feeder"
 )
 """An input buffer of a router (node * 5 + port), filled by the output port `feeder` of a neighbour, or by a core (port 4) or the
-host (-1); `sending`: the host port is busy until this cycle. Of its `count` packets the first is `packet`; the others wait in a
-ring, from `waiting_at` on. `room` is without the flits of the packet that is `leaving`, which are free from `leaves_at` on; who
-found no room before that is known has it `awaited`."""
+host (-1); `sending`: the host port is busy until this cycle. Its first packet is `packet` (-1: none); the others wait in a list,
+from `waiting_first` to `waiting_last`. `room` is without the flits of the packet that is `leaving`, which are free from
+`leaves_at` on; who found no room before that is known has it `awaited`."""
 
-PORT = _packed("busy wake linked flits waited", "last requests ahead core next")
+PORT = _packed("busy wake flits waited", "last requests ahead core previous next")
 """An output port of a router (node * 5 + port); `ahead`: the buffer that it leads to, -1 for the `core` (port 4) and the host;
-`flits` that passed it, and the cycles that eligible packets `waited` for it. `linked`: the cycle of the wheel's list of ports
-that it is in, before `next`; -1 for none."""
+`flits` that passed it, and the cycles that eligible packets `waited` for it. It arbitrates at `wake` (`NEVER`: when it is woken);
+in the wheel's list for that cycle it stands between `previous` and `next` (-1: none)."""
 
 EMISSION = _record("position value count")
 """Active position of a sender: position in the layer's map, first entry of `Machine.channel`, number of values."""
 
 NODE = _packed("time", "kind unit argument next")
-"""An entry of the time wheel, or of a sink of the ideal network."""
+"""An entry of the time wheel, or of a sink of the ideal network, where `kind` is the branch at which the packet ends."""
 
 BLOCK_ENTRIES = 16
 BLOCK = _packed("", "next")
 """A block of `BLOCK_ENTRIES` entries of a NoC FIFO, and the block behind it."""
 
-ENTRY = _packed("time", "packet flits")
-"""An entry of a NoC FIFO; `time`: visible, then the end of its decoding."""
+ENTRY = _packed("time", "packet feeds")
+"""An entry of a NoC FIFO: `time` from which the packet is visible, and the `feeds` that it is for, as at the end of a branch. Once
+it is decoded, the end of that and, in the place of `packet`, its flits."""
 
 PART_COUNTS = _record(
     "fire_tasks update_chunks pool_chunks emit_chunks markers untouched_positions events packets replay_values"
@@ -177,8 +182,8 @@ INLET_COUNTS = _record(
 HOST_COUNTS = _record("flits link_flits ejected_flits sent dropped received")
 STEP = _record("release first_flit first_output last_output end")
 PART_TIMES = _record("start first_output done")
-RING = _packed("visible", "packet flits branch")
-"""A packet that waits in an input buffer (buffer * buffer_ring + place)."""
+WAITING = _packed("visible", "packet flits branch next")
+"""A packet that waits in an input buffer, before `next`."""
 
 NODE_UNITS = _record("host x y")
 """A router: 0 where a host port is at W (else -1), and its place on the mesh."""
@@ -200,6 +205,7 @@ def _address(context: Any, builder: Any, m: Any, slot: int, index: Any, size: in
     wide = ir.IntType(64)
     table = builder.inttoptr(m, wide.as_pointer())
     base = builder.load(builder.gep(table, [ir.Constant(wide, slot)]))
+    base.set_metadata("invariant.load", builder.module.add_metadata([]))  # arrays move between calls only
     return builder.add(base, builder.mul(index, ir.Constant(wide, size)))
 
 
@@ -236,7 +242,9 @@ def _numbers(name: str, dtype: type[np.generic]) -> Callable[[int, int], int]:
             place = context.cast(builder, arguments[1], signature.args[1], types.int64)
             address = _address(context, builder, arguments[0], slot, place, np.dtype(dtype).itemsize)
             pointer = builder.inttoptr(address, context.get_value_type(stored).as_pointer())
-            return context.cast(builder, builder.load(pointer), stored, given)
+            number = builder.load(pointer)
+            number.set_metadata("invariant.load", builder.module.add_metadata([]))
+            return context.cast(builder, number, stored, given)
 
         return given(types.int64, index), emit
 
@@ -248,6 +256,7 @@ _totals_at = _records("totals", TOTALS)
 part_at = _records("parts", PART)
 inlet_at = _records("inlets", INLET)
 feed_at = _records("feeds", FEED)
+grant_at = _records("grants", GRANT)
 gate_at = _records("gates", GATE)
 sender_at = _records("senders", SENDER)
 group_of = _records("groups", GROUP)
@@ -262,9 +271,10 @@ queued_at = _records("queues", ENTRY)
 block_at = _records("blocks", BLOCK)
 slot_at = _records("wheel", FIRST)
 task_slot_at = _records("task_slots", TASK_SLOT)
-ring_at = _records("rings", RING)
+waiting_at = _records("waiting", WAITING)
 open_at = _records("open_masks", BITS)
 touched_at = _records("touched", TOUCHED)
+due_at = _records("due", COUNT)
 node_at = _records("nodes", NODE_UNITS)
 part_counts_at = _records("part_counts", PART_COUNTS)
 inlet_counts_at = _records("inlet_counts", INLET_COUNTS)

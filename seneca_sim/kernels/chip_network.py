@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from seneca_sim.kernels import inner_kernel
+from seneca_sim.kernels import inner_kernel, merged_kernel
+from seneca_sim.kernels.chip_branches import LOCAL, behind_port, lowest_of, ports_of
 from seneca_sim.kernels.chip_machine import (
     BLOCK_ENTRIES,
     block_at,
-    branch_at,
     buffer_at,
     core_at,
-    node_at,
-    packet_at,
     port_at,
     queued_at,
-    ring_at,
     settings_of,
     totals_of,
+    waiting_at,
 )
 from seneca_sim.kernels.chip_packets import (
     HOST_PORT,
@@ -25,96 +21,61 @@ from seneca_sim.kernels.chip_packets import (
     NEVER,
     after_entry,
     give_block,
+    give_waiting,
     take_block,
-    wake_core,
-    wake_port,
+    take_waiting,
 )
 from seneca_sim.kernels.chip_wheel import (
     DECISIONS,
     EFFECTS,
     schedule,
     soon,
+    wake_core,
+    wake_port,
 )
 
-__all__ = [
-    "EAST",
-    "LOCAL",
-    "NORTH",
-    "SOUTH",
-    "WEST",
-    "arbitrate",
-    "deliver",
-    "enter_buffer",
-    "free_queue",
-    "room_of",
-    "route",
-]
-
-NORTH, EAST, SOUTH, WEST, LOCAL = 0, 1, 2, 3, 4
-"""Ports of a router."""
+__all__ = ["arbitrate", "deliver", "enter_buffer", "free_queue", "room_of"]
 
 
-@inner_kernel
-def route(m: int, packet: Any, node: int) -> int:
-    """Return the output port (as a bit) that a packet without a multicast tree takes at a router."""
-    here, target = node_at(m, node), node_at(m, packet.target_node)
-    if here.x < target.x:
-        return 1 << EAST
-    if here.x > target.x:
-        return 1 << WEST
-    if here.y < target.y:
-        return 1 << SOUTH
-    if here.y > target.y:
-        return 1 << NORTH
-    return 1 << int(packet.target_port)
-
-
-@inner_kernel
-def branch_behind(m: int, branch: int, port: int) -> int:
-    """Return the branch of a multicast tree at the router behind an output port; -1 for a packet without a tree."""
-    if branch < 0:
-        return -1
-    place = branch + 1
-    for before in range(port):
-        place += branch_at(m, branch) >> before & 1
-    return branch_at(m, place)
-
-
-@inner_kernel
+@merged_kernel
 def make_first(m: int, buffer: int, number: int, flits: int, branch: int, eligible: int) -> None:
     """Let a packet be the first of an input buffer, and ask for its output ports from a cycle on."""
     unit, node = buffer_at(m, buffer), buffer // 5
-    ports = branch_at(m, branch) & 31 if branch >= 0 else route(m, packet_at(m, number), node)
+    ports, request = ports_of(m, branch, node), 1 << (buffer - node * 5)
     unit.packet = number
     unit.flits = flits
     unit.branch = branch
     unit.remaining = ports
     unit.eligible = eligible
     soon(m, eligible)
-    for port in range(5):
-        if ports >> port & 1:
-            output = port_at(m, node * 5 + port)
-            output.requests |= 1 << (buffer - node * 5)
-            wake_port(m, node * 5 + port, max(eligible, output.busy))
+    while ports != 0:
+        port = node * 5 + lowest_of(ports)
+        output = port_at(m, port)
+        output.requests |= request
+        wake_port(m, port, max(eligible, output.busy))
+        ports &= ports - 1
 
 
-@inner_kernel
+@merged_kernel
 def enter_buffer(m: int, buffer: int, number: int, flits: int, branch: int, visible: int) -> None:
     """Put a packet whose head flit is visible at a cycle into an input buffer that has room for it."""
-    unit, settings = buffer_at(m, buffer), settings_of(m)
-    unit.count += 1
+    unit = buffer_at(m, buffer)
     unit.room -= flits
-    if unit.count == 1:
-        make_first(m, buffer, number, flits, branch, max(visible + settings.router_cycles, unit.leaves_at))
+    if unit.packet < 0:
+        make_first(m, buffer, number, flits, branch, max(visible + settings_of(m).router_cycles, unit.leaves_at))
         return
-    slot = unit.waiting_at + unit.count - 2
-    if slot >= settings.buffer_ring:
-        slot -= settings.buffer_ring
-    entry = ring_at(m, buffer * settings.buffer_ring + slot)
+    place = take_waiting(m)
+    entry = waiting_at(m, place)
     entry.packet = number
     entry.flits = flits
     entry.branch = branch
     entry.visible = visible
+    entry.next = -1
+    if unit.waiting_first < 0:
+        unit.waiting_first = place
+    else:
+        waiting_at(m, unit.waiting_last).next = place
+    unit.waiting_last = place
 
 
 @inner_kernel
@@ -124,7 +85,7 @@ def room_of(m: int, buffer: int, cycle: int) -> int:
     return int(unit.room + unit.leaving if unit.leaves_at <= cycle else unit.room)
 
 
-@inner_kernel
+@merged_kernel
 def free_queue(m: int, core: int, cycle: int) -> None:
     """Free the room of packets in a core's NoC FIFO whose decoding ended by a cycle."""
     unit = core_at(m, core)
@@ -133,15 +94,15 @@ def free_queue(m: int, core: int, cycle: int) -> None:
         entry = queued_at(m, place)
         if entry.time > cycle:
             break
-        unit.flits -= entry.flits
-        unit.input_room += entry.flits
+        unit.flits -= entry.packet
+        unit.input_room += entry.packet
         unit.queue_done = after_entry(m, place, unit.queue_last)
         if unit.queue_done // BLOCK_ENTRIES != place // BLOCK_ENTRIES:
             give_block(m, place // BLOCK_ENTRIES)
 
 
-@inner_kernel
-def enter_queue(m: int, core: int, number: int, flits: int, cycle: int) -> None:
+@merged_kernel
+def enter_queue(m: int, core: int, number: int, flits: int, feeds: int, cycle: int) -> None:
     """Put a packet that a router sends from a cycle on into a core's NoC FIFO, of which what is decoded by then is free."""
     unit = core_at(m, core)
     visible = cycle + flits
@@ -158,21 +119,21 @@ def enter_queue(m: int, core: int, number: int, flits: int, cycle: int) -> None:
     entry = queued_at(m, place)
     entry.time = visible
     entry.packet = number
-    entry.flits = flits
+    entry.feeds = feeds
     unit.flits += flits
     unit.input_room -= flits
     unit.flits_max = max(unit.flits_max, unit.flits)
     wake_core(m, core, max(visible, unit.job_end))
 
 
-@inner_kernel
+@merged_kernel
 def deliver(m: int, node: int, port: int, number: int, flits: int, branch: int, cycle: int) -> None:
     """Send a packet out of a router port, the head flit in a cycle: to the next router, the core or a host port."""
     output = port_at(m, node * 5 + port)
     if output.ahead >= 0:
-        enter_buffer(m, output.ahead, number, flits, branch_behind(m, branch, port), cycle + 1)
+        enter_buffer(m, output.ahead, number, flits, behind_port(m, branch, port), cycle + 1)
     elif port == LOCAL:
-        enter_queue(m, output.core, number, flits, cycle)
+        enter_queue(m, output.core, number, flits, behind_port(m, branch, port), cycle)
     else:
         schedule(m, EFFECTS, cycle + flits, HOST_RECEIVES, node, number)
     totals_of(m).events_done += 1
@@ -208,19 +169,21 @@ def more_room(m: int, node: int, port: int, cycle: int) -> int:
     return NEVER
 
 
-@inner_kernel
+@merged_kernel
 def leave_buffer(m: int, buffer: int, cycle: int) -> None:
     """Let the first packet leave an input buffer: its room is free and the next packet is first from a cycle on."""
-    unit, settings = buffer_at(m, buffer), settings_of(m)
+    unit = buffer_at(m, buffer)
     unit.room += unit.leaving
     unit.leaving = unit.flits
     unit.leaves_at = cycle
-    unit.count -= 1
-    if unit.count > 0:
-        entry = ring_at(m, buffer * settings.buffer_ring + unit.waiting_at)
-        unit.waiting_at = unit.waiting_at + 1 if unit.count > 1 and unit.waiting_at + 1 < settings.buffer_ring else 0
-        eligible = max(entry.visible + settings.router_cycles, cycle)
+    unit.packet = -1
+    if unit.waiting_first >= 0:
+        place = unit.waiting_first
+        entry = waiting_at(m, place)
+        unit.waiting_first = entry.next
+        eligible = max(entry.visible + settings_of(m).router_cycles, cycle)
         make_first(m, buffer, entry.packet, entry.flits, entry.branch, eligible)
+        give_waiting(m, place)
     if unit.feeder < 0 and buffer % 5 != LOCAL:
         schedule(m, DECISIONS, cycle, HOST_PORT, buffer // 5, 0)
     elif unit.awaited:
@@ -232,12 +195,10 @@ def leave_buffer(m: int, buffer: int, cycle: int) -> None:
             wake_core(m, core, max(cycle, core_at(m, core).job_end))
 
 
-@inner_kernel
+@merged_kernel
 def arbitrate(m: int, port_number: int, cycle: int) -> None:
     """Let an output port grant one eligible packet that has room behind it, round robin."""
     output = port_at(m, port_number)
-    if output.wake != cycle:  # it was woken before, and saw then that this wake would be for nothing
-        return
     output.wake = NEVER
     if output.requests == 0:
         return
@@ -247,11 +208,12 @@ def arbitrate(m: int, port_number: int, cycle: int) -> None:
         return
     room = room_ahead(m, node, port, cycle)
     later = NEVER
-    for offset in range(1, 6):
-        source = output.last + offset
+    after = output.last + 1
+    waiting = (output.requests | output.requests << 5) >> after & 31
+    while waiting != 0:
+        source = after + lowest_of(waiting)
         source -= 5 if source >= 5 else 0
-        if not output.requests >> source & 1:
-            continue
+        waiting &= waiting - 1
         buffer = buffer_at(m, node * 5 + source)
         if buffer.eligible > cycle:
             later = min(later, buffer.eligible)
@@ -266,8 +228,6 @@ def arbitrate(m: int, port_number: int, cycle: int) -> None:
         output.flits += flits
         output.waited += cycle - buffer.eligible
         buffer.remaining &= ~(1 << port)
-        if buffer.remaining != 0:
-            packet_at(m, number).copies += 1
         deliver(m, node, port, number, flits, buffer.branch, cycle)
         if buffer.remaining == 0:
             leave_buffer(m, node * 5 + source, cycle + flits)

@@ -3,69 +3,41 @@
 from __future__ import annotations
 
 from seneca_sim.kernels import inner_kernel
+from seneca_sim.kernels.chip_branches import NOWHERE
 from seneca_sim.kernels.chip_machine import (
     BLOCK_ENTRIES,
     block_at,
-    core_at,
     entry_at,
     group_of,
     packet_at,
-    port_at,
     totals_of,
+    waiting_at,
 )
-from seneca_sim.kernels.chip_wheel import (
-    DECISIONS,
-    NEVER,
-    link_port,
-    schedule,
-)
+from seneca_sim.kernels.chip_wheel import NEVER
 
 __all__ = [
-    "ARBITRATE",
     "CREDIT",
     "EVENTS",
     "HOST_PORT",
     "HOST_RECEIVES",
     "NEVER",
-    "RISC_V",
     "SINK",
     "TOKEN",
     "after_entry",
     "give_block",
     "give_entry",
+    "give_waiting",
     "new_packet",
     "release_packet",
     "take_block",
     "take_entry",
-    "wake_core",
-    "wake_port",
+    "take_waiting",
 ]
 
-RISC_V, ARBITRATE, HOST_PORT, HOST_RECEIVES, SINK = 0, 1, 2, 3, 4
+HOST_PORT, HOST_RECEIVES, SINK = 0, 1, 2
 """Kinds of entries of the wheel."""
 EVENTS, TOKEN, CREDIT = 0, 1, 2
 """Kinds of packets."""
-
-
-@inner_kernel
-def wake_core(m: int, core: int, time: int) -> None:
-    """Let a core's RISC-V look again at a cycle."""
-    unit = core_at(m, core)
-    if time < unit.wake:
-        unit.wake = time
-        schedule(m, DECISIONS, time, RISC_V, core, 0)
-
-
-@inner_kernel
-def wake_port(m: int, port: int, time: int) -> None:
-    """Let an output port arbitrate at a cycle."""
-    unit = port_at(m, port)
-    if time < unit.wake:
-        unit.wake = time
-        if unit.linked < 0:
-            link_port(m, port, time)
-        else:  # it is in the list of another cycle
-            schedule(m, DECISIONS, time, ARBITRATE, port, 0)
 
 
 @inner_kernel
@@ -85,7 +57,7 @@ def new_packet(m: int, kind: int, owner: int, step: int, group: int) -> int:
     packet.value = 0
     packet.count = 0
     packet.flits = 1
-    packet.tree = group_of(m, group).tree if group >= 0 else -1
+    packet.tree = group_of(m, group).tree if group >= 0 else NOWHERE
     packet.copies = 0
     return int(number)
 
@@ -102,7 +74,7 @@ def release_packet(m: int, number: int) -> None:
 
 
 @inner_kernel
-def take_entry(m: int, time: int, unit: int) -> int:
+def take_entry(m: int, time: int, kind: int, unit: int) -> int:
     """Take an entry from the pool, for a list that is not the wheel's."""
     totals = totals_of(m)
     number = totals.free_node
@@ -110,6 +82,7 @@ def take_entry(m: int, time: int, unit: int) -> int:
     totals.free_node = entry.next
     totals.nodes_used += 1
     entry.time = time
+    entry.kind = kind
     entry.unit = unit
     entry.next = -1
     return int(number)
@@ -142,6 +115,25 @@ def give_block(m: int, number: int) -> None:
     block_at(m, number).next = totals.free_block
     totals.free_block = number
     totals.blocks_used -= 1
+
+
+@inner_kernel
+def take_waiting(m: int) -> int:
+    """Take a place for a packet that waits in an input buffer from the pool."""
+    totals = totals_of(m)
+    number = totals.free_waiting
+    totals.free_waiting = waiting_at(m, number).next
+    totals.waiting_used += 1
+    return int(number)
+
+
+@inner_kernel
+def give_waiting(m: int, number: int) -> None:
+    """Return a place to the pool."""
+    totals = totals_of(m)
+    waiting_at(m, number).next = totals.free_waiting
+    totals.free_waiting = number
+    totals.waiting_used -= 1
 
 
 @inner_kernel

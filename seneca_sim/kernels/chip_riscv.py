@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seneca_sim.kernels import inner_kernel
+from seneca_sim.kernels import inner_kernel, merged_kernel
 from seneca_sim.kernels.chip_core import (
     settle,
 )
@@ -34,7 +34,6 @@ from seneca_sim.kernels.chip_machine import (
 )
 from seneca_sim.kernels.chip_packets import (
     NEVER,
-    wake_core,
 )
 from seneca_sim.kernels.chip_replay import (
     try_replay,
@@ -44,13 +43,14 @@ from seneca_sim.kernels.chip_send import (
     send_record,
     try_inject,
 )
+from seneca_sim.kernels.chip_wheel import wake_core
 
 __all__ = ["riscv"]
 
 RUN_AHEAD = 64
 
 
-@inner_kernel
+@merged_kernel
 def fire_any(m: int, core: int, now: int) -> int:
     """Class 3: fire the first possible position; return the job's end, or NOTHING."""
     unit = core_at(m, core)
@@ -83,7 +83,7 @@ def replay_any(m: int, core: int, now: int) -> int:
     return NOTHING
 
 
-@inner_kernel
+@merged_kernel
 def next_job(m: int, core: int, now: int, exact: bool) -> int:
     """Start the first possible job of a core; return its end, NOTHING, or UNSURE."""
     unit = core_at(m, core)
@@ -115,7 +115,7 @@ def next_job(m: int, core: int, now: int, exact: bool) -> int:
     return replay_any(m, core, now) if unit.outbox < 0 and may_replay(unit) else NOTHING
 
 
-@inner_kernel
+@merged_kernel
 def rest(m: int, core: int, now: int) -> None:
     """Do nothing from now on, until an arrival or the cycle in which a choice may differ by itself."""
     unit = core_at(m, core)
@@ -138,8 +138,6 @@ def waits_for_itself(unit: Any) -> bool:
 def riscv(m: int, core: int, cycle: int) -> None:
     """Let a core's RISC-V work from a cycle on."""
     unit = core_at(m, core)
-    if unit.wake != cycle:  # it was woken before, and saw then that this wake would be for nothing
-        return
     unit.wake = NEVER
     if unit.job_end > cycle:
         wake_core(m, core, unit.job_end)

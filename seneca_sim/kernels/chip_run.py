@@ -10,6 +10,7 @@ from seneca_sim.kernels.chip_ideal import (
 from seneca_sim.kernels.chip_machine import (
     WHEEL_SLOTS,
     core_at,
+    due_at,
     entry_at,
     port_at,
     settings_of,
@@ -19,36 +20,22 @@ from seneca_sim.kernels.chip_machine import (
 from seneca_sim.kernels.chip_network import (
     arbitrate,
 )
-from seneca_sim.kernels.chip_packets import (
-    ARBITRATE,
-    HOST_PORT,
-    RISC_V,
-    wake_core,
-)
+from seneca_sim.kernels.chip_packets import HOST_PORT
 from seneca_sim.kernels.chip_riscv import riscv
 from seneca_sim.kernels.chip_wheel import (
+    CORES,
     EFFECTS,
+    NEVER,
     PORTS,
-    link_port,
+    due_cores,
+    due_ports,
+    wake_core,
 )
 
 __all__ = ["FULL", "MORE", "QUIET", "begin", "open_phase", "run"]
 
 QUIET, FULL, MORE = 0, 1, 2
 """Why `run` returned: nothing is left to do, an array must grow, the cycle budget is used up."""
-
-
-@inner_kernel
-def decide(m: int, kind: int, unit: int, cycle: int) -> None:
-    """Let one unit decide."""
-    if kind == RISC_V:
-        riscv(m, unit, cycle)
-    elif kind == ARBITRATE:
-        arbitrate(m, unit, cycle)
-    elif kind == HOST_PORT:
-        host_port(m, unit, cycle)
-    else:
-        sink(m, unit, cycle)
 
 
 @inner_kernel
@@ -74,52 +61,50 @@ def serve(m: int, queue: int, cycle: int) -> bool:
             totals.nodes_used -= 1
             if queue == EFFECTS:
                 host_receives(m, unit, argument, cycle)
+            elif kind == HOST_PORT:
+                host_port(m, unit, cycle)
             else:
-                decide(m, kind, unit, cycle)
+                sink(m, unit, cycle)
         number = following
     return served
 
 
 @inner_kernel
 def serve_ports(m: int, cycle: int) -> bool:
-    """Let the output ports in the list of a cycle arbitrate, and return whether there were any; those of later rounds stay."""
-    totals = totals_of(m)
-    slot = slot_at(m, PORTS * WHEEL_SLOTS + (cycle & (WHEEL_SLOTS - 1)))
-    served = False
-    number = slot.first
-    slot.first = -1
-    while number >= 0:
-        port = port_at(m, number)
-        following = port.next
-        totals.wheel_count -= 1
-        if port.linked > cycle:
-            link_port(m, number, port.linked)
-        else:
-            served = True
-            port.linked = -1
-            arbitrate(m, number, cycle)
-        number = following
-    return served
+    """Let output ports arbitrate in a cycle, and return whether there were any."""
+    ports = due_ports(m, cycle)
+    for index in range(ports):
+        arbitrate(m, due_at(m, index).count, cycle)
+    return ports > 0
+
+
+@inner_kernel
+def serve_cores(m: int, cycle: int) -> bool:
+    """Let the RISC-V of cores decide in a cycle, and return whether there were any."""
+    cores = due_cores(m, cycle)
+    for index in range(cores):
+        riscv(m, due_at(m, index).count, cycle)
+    return cores > 0
 
 
 @inner_kernel
 def earliest(m: int) -> int:
     """Return the cycle of the next entry on a wheel that is not empty."""
-    cycle = -1
+    cycle = NEVER
     for slot in range(WHEEL_SLOTS):
         number = slot_at(m, PORTS * WHEEL_SLOTS + slot).first
         while number >= 0:
-            port = port_at(m, number)
-            if cycle < 0 or port.linked < cycle:
-                cycle = port.linked
-            number = port.next
+            cycle = min(cycle, port_at(m, number).wake)
+            number = port_at(m, number).next
+        number = slot_at(m, CORES * WHEEL_SLOTS + slot).first
+        while number >= 0:
+            cycle = min(cycle, core_at(m, number).wake)
+            number = core_at(m, number).next
     for slot in range(2 * WHEEL_SLOTS):
         number = slot_at(m, slot).first
         while number >= 0:
-            entry = entry_at(m, number)
-            if cycle < 0 or entry.time < cycle:
-                cycle = entry.time
-            number = entry.next
+            cycle = min(cycle, entry_at(m, number).time)
+            number = entry_at(m, number).next
     return cycle
 
 
@@ -138,6 +123,7 @@ def run(m: int, until: int, margin: int) -> int:
             or totals.packets_used + margin > settings_of(m).n_packets
             or totals.blocks_used + margin > settings_of(m).n_blocks
             or totals.records_used + margin > settings_of(m).n_records
+            or totals.waiting_used + margin > settings_of(m).n_waiting
         ):
             return FULL
         if totals.now >= until:
@@ -147,6 +133,8 @@ def run(m: int, until: int, margin: int) -> int:
             if slot_at(m, queue * WHEEL_SLOTS + (cycle & mask)).first >= 0 and serve(m, queue, cycle):
                 last_busy = cycle
         if slot_at(m, PORTS * WHEEL_SLOTS + (cycle & mask)).first >= 0 and serve_ports(m, cycle):
+            last_busy = cycle
+        if slot_at(m, CORES * WHEEL_SLOTS + (cycle & mask)).first >= 0 and serve_cores(m, cycle):
             last_busy = cycle
         totals.now = cycle + 1
         if cycle - last_busy >= WHEEL_SLOTS:

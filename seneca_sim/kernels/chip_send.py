@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seneca_sim.kernels import inner_kernel
+from seneca_sim.kernels.chip_branches import LOCAL, WEST, way_to
 from seneca_sim.kernels.chip_core import (
     begin_job,
     consume,
@@ -21,9 +22,8 @@ from seneca_sim.kernels.chip_machine import (
     buffer_at,
     channel_at,
     core_at,
-    feed_at,
+    grant_at,
     group_of,
-    inlet_at,
     look,
     packet_at,
     part_at,
@@ -64,7 +64,7 @@ def group_at(m: int, sender: Any, row: int, column: int) -> int:
 def reaches(m: int, group_number: int) -> bool:
     """Return whether a group has any destination."""
     group = group_of(m, group_number)
-    return bool(group.remote or group.n_local > 0)
+    return bool(group.remote or group.local >= 0)
 
 
 @inner_kernel
@@ -108,7 +108,7 @@ def count_values(m: int, emission: Any, low: int, high: int) -> Any:
 def wait_for_room(m: int, core: int, now: int, exact: bool) -> int:
     """Return NOTHING if the router surely has no room for the finished packet, else UNSURE; note when it may have some."""
     unit = core_at(m, core)
-    buffer = buffer_at(m, unit.node * 5 + 4)
+    buffer = buffer_at(m, unit.node * 5 + LOCAL)
     unit.blocked |= BLOCKED_NETWORK
     if buffer.leaves_at > now:
         unit.retry = min(unit.retry, buffer.leaves_at)
@@ -125,11 +125,11 @@ def try_inject(m: int, core: int, now: int, exact: bool) -> int:
     remote, local = packet.group < 0, False
     if packet.group >= 0:
         remote = group_of(m, packet.group).remote == 1
-        local = group_of(m, packet.group).n_local > 0
+        local = group_of(m, packet.group).local >= 0
     if local and unit.loop_packet >= 0:
         unit.blocked |= BLOCKED_NETWORK
         return NOTHING
-    if remote and settings_of(m).mesh and room_of(m, unit.node * 5 + 4, now) < packet.flits:
+    if remote and settings_of(m).mesh and room_of(m, unit.node * 5 + LOCAL, now) < packet.flits:
         return wait_for_room(m, core, now, exact)
     end = begin_job(m, core, now, packet.flits if remote else 1)
     counts = part_counts_at(m, packet.step * settings_of(m).n_parts + packet.owner)
@@ -142,7 +142,7 @@ def try_inject(m: int, core: int, now: int, exact: bool) -> int:
     number = unit.outbox
     packet.copies += 1 if local else 0
     if remote:
-        inject(m, number, unit.node, 4, now)
+        inject(m, number, unit.node, LOCAL, now)
     if local:
         unit.loop_packet = number
     unit.room += unit.outbox_values
@@ -160,28 +160,25 @@ def send_credit(m: int, core: int, now: int) -> int:
         part = part_at(m, part_number)
         if part.pending_credits == 0:
             continue
-        last = inlet_at(m, part.inlet_first + part.n_inlets - 1)
-        for feed_number in range(inlet_at(m, part.inlet_first).feed_first, last.feed_first + last.n_feeds):
-            feed = feed_at(m, feed_number)
-            if feed.pending == 0:
-                continue
-            step = (feed.granted - feed.pending) // feed.n_rows
-            feed.pending -= 1
-            part.pending_credits -= 1
-            unit.pending_credits -= 1
-            number = new_packet(m, CREDIT, part_number, step, -1)
-            packet = packet_at(m, number)
-            sender = sender_at(m, feed.sender)
-            packet.feed = feed_number
-            packet.target_node = sender.node
-            packet.target_port = 3 if sender.kind == 1 else 4
-            packet.rank = settings_of(m).nodes + core
-            end = begin_job(m, core, now, settings_of(m).rv_token)
-            counts = part_counts_at(m, step * settings_of(m).n_parts + part_number)
-            counts.credits += 1
-            counts.rv_cycles += end - now
-            unit.outbox = number
-            return end
+        while grant_at(m, part.pending_feed).pending == 0:
+            part.pending_feed += 1
+        feed = grant_at(m, part.pending_feed)
+        step = (feed.granted - feed.pending) // feed.n_rows
+        feed.pending -= 1
+        part.pending_credits -= 1
+        unit.pending_credits -= 1
+        number = new_packet(m, CREDIT, part_number, step, -1)
+        packet = packet_at(m, number)
+        sender = sender_at(m, feed.sender)
+        packet.feed = part.pending_feed
+        packet.tree = way_to(sender.node, WEST if sender.kind == 1 else LOCAL)
+        packet.rank = settings_of(m).nodes + core
+        end = begin_job(m, core, now, settings_of(m).rv_token)
+        counts = part_counts_at(m, step * settings_of(m).n_parts + part_number)
+        counts.credits += 1
+        counts.rv_cycles += end - now
+        unit.outbox = number
+        return end
     return NOTHING
 
 

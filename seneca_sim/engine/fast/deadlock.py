@@ -49,10 +49,10 @@ def _ungranted(plan: Plan, machine: Machine, sender: int, step: int, row: int) -
         return ""
     names = []
     for number in plan.senders[sender].feeds:
-        feed = machine["feeds"][number]
-        rank = int(machine["table"][feed["rank_at"] + row])
-        if rank >= 0 and feed["received"] < step * feed["n_rows"] + rank + 1:
-            names.append(_name(plan, int(machine["inlets"][feed["inlet"]]["part"])))
+        grant = machine["grants"][number]
+        rank = int(machine["table"][grant["rank_at"] + row])
+        if rank >= 0 and grant["received"] < step * grant["n_rows"] + rank + 1:
+            names.append(_name(plan, plan.inlets[plan.feeds[number].inlet].part))
     return f"a row granted by {', '.join(names)}" if names else ""
 
 

@@ -19,6 +19,7 @@ from seneca_sim.engine.fast.wiring import (
     core_records,
     feed_records,
     gate_records,
+    grant_records,
     node_records,
     port_records,
 )
@@ -48,7 +49,7 @@ def build_machine(plan: Plan) -> records.Machine:
     cores = core_records(plan)
     senders = sender_records(plan, emission_start, sender_groups)
     inlets, feeds, gates = inlet_records(plan, mask_at), feed_records(plan), gate_records(plan)
-    n_cores, n_nodes = len(plan.mapping.place), plan.nodes
+    n_cores = len(plan.mapping.place)
     words = max((int(inlet["mask_words"]) for inlet in inlets), default=1)
     arrays = {
         "settings": _settings(plan, margin, words),
@@ -56,6 +57,7 @@ def build_machine(plan: Plan) -> records.Machine:
         "parts": parts,
         "inlets": inlets,
         "feeds": feeds,
+        "grants": grant_records(plan),
         "gates": gates,
         "senders": senders,
         "groups": groups,
@@ -64,19 +66,20 @@ def build_machine(plan: Plan) -> records.Machine:
         "packets": free_list(records.PACKET, POOL * margin, "copies"),
         "blocks": free_list(records.BLOCK, POOL * margin, "next"),
         "queues": records.zeros(POOL * margin * records.BLOCK_ENTRIES, records.ENTRY),
+        "waiting": free_list(records.WAITING, POOL * margin, "next"),
         "buffers": buffer_records(plan),
         "ports": port_records(plan),
         "emissions": emissions,
         "entries": free_list(records.NODE, POOL * margin, "next"),
-        "wheel": filled(3 * records.WHEEL_SLOTS, records.FIRST),
+        "wheel": filled(4 * records.WHEEL_SLOTS, records.FIRST),
         "emission_start": np.ascontiguousarray(emission_start),
         "table": plan.table.array(),
         "channel": channels.channel,
         "mask": masks,
         "branches": branches,
         "touched": touched,
+        "due": records.zeros(5 * plan.nodes, records.COUNT),
         "task_slots": records.zeros(n_cores * plan.timing.task_fifo, records.TASK_SLOT),
-        "rings": records.zeros(n_nodes * 5 * plan.timing.buffer_flits, records.RING),
         "open_masks": np.zeros(len(inlets) * words, dtype=records.BITS),
         "nodes": node_records(plan),
         "part_counts": records.zeros(steps * len(parts), records.PART_COUNTS),
@@ -96,13 +99,14 @@ def grow(machine: records.Machine, margin: int) -> None:
     for name, field, free, used, size in (
         ("records", "next", "free_record", "records_used", "n_records"),
         ("packets", "copies", "free_packet", "packets_used", "n_packets"),
+        ("waiting", "next", "free_waiting", "waiting_used", "n_waiting"),
         ("blocks", "next", "free_block", "blocks_used", "n_blocks"),
         ("entries", "next", "free_node", "nodes_used", "n_entries"),
     ):
         if machine.settings[size] - totals[used] >= margin:
             continue
         old = machine[name]
-        new = np.zeros(2 * len(old), dtype=old.dtype)
+        new = records.zeros(2 * len(old), old.dtype)
         new[: len(old)] = old
         new[field][len(old) :] = np.arange(len(old) + 1, 2 * len(old) + 1)
         new[field][-1] = totals[free]
@@ -144,7 +148,7 @@ def _settings(plan: Plan, margin: int, words: int) -> NDArray[np.void]:
         "n_packets": POOL * margin,
         "n_records": POOL * margin,
         "n_blocks": POOL * margin,
-        "buffer_ring": plan.timing.buffer_flits,
+        "n_waiting": POOL * margin,
         "open_words": words,
         "n_hosts": len(plan.hosts),
         "n_outputs": sum(layer_of(plan, part).is_output for part in range(len(plan.parts))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from seneca_sim.kernels import chip_machine as records
 __all__ = ["emission_records", "group_records", "sender_records"]
 
 Pair = tuple[int, int]
+Tree = tuple[int, frozenset[tuple[int, int, int]]]
+"""Source, and (router, output port, feeds there) of its exits."""
 
 
 def emission_records(plan: Plan, channels: ChannelPool) -> tuple[NDArray[np.void], NDArray[np.int64]]:
@@ -114,7 +117,7 @@ def group_records(plan: Plan) -> tuple[NDArray[np.void], list[tuple[int, ...]], 
     """Return the destination groups, where each sender finds its own, and the branches of multicast trees."""
     groups: list[dict[str, int]] = []
     places: list[tuple[int, ...]] = []
-    trees: dict[tuple[int, frozenset[Pair]], int] = {}
+    trees: dict[Tree, int] = {}
     for sender in plan.senders:
         feeds = [plan.feeds[number] for number in sender.feeds]
         shape = (sender.rows[1] - sender.rows[0], sender.columns[1] - sender.columns[0])
@@ -134,8 +137,7 @@ def group_records(plan: Plan) -> tuple[NDArray[np.void], list[tuple[int, ...]], 
         classes = plan.table.add(row_class), plan.table.add(column_class)
         places.append((*classes, column_sets.shape[1], event_group, token_group))
     table = records.zeros(len(groups), records.GROUP)
-    masks = np.array([tree_of(source, exits, plan.columns, plan.nodes) for source, exits in trees], dtype=np.int8)
-    branches, spans = branch_words(masks.reshape(len(trees), plan.nodes), [source for source, _ in trees], plan.columns)
+    branches, spans = branch_words(*_trees(plan, trees), plan.columns)
     for number, group in enumerate(groups):
         if group["exits"]:
             root, first, end, ports = spans[group["tree"]]
@@ -144,7 +146,28 @@ def group_records(plan: Plan) -> tuple[NDArray[np.void], list[tuple[int, ...]], 
     return table, places, branches
 
 
-def _group(plan: Plan, sender: Any, feeds: list[int], trees: dict[tuple[int, frozenset[Pair]], int]) -> dict[str, int]:
+def _trees(plan: Plan, trees: Iterable[Tree]) -> tuple[NDArray[np.int8], list[int], list[int]]:
+    """Return trees as `branch_words` takes them: output ports, sources, and the feeds of all cores in the order of routers."""
+    known: dict[tuple[int, frozenset[Pair]], NDArray[np.int8]] = {}
+    masks, sources, feeds = [], [], []
+    for source, exits in trees:
+        key = source, frozenset((node, port) for node, port, _ in exits)
+        if key not in known:
+            known[key] = np.asarray(tree_of(*key, plan.columns, plan.nodes), dtype=np.int8)
+        masks.append(known[key])
+        sources.append(source)
+        feeds += [number for _, port, number in sorted(exits) if port == LOCAL]
+    return np.array(masks, dtype=np.int8).reshape(len(masks), plan.nodes), sources, feeds
+
+
+def _feeds_there(plan: Plan, feeds: list[int]) -> int:
+    """Return feeds on one core as the end of a branch has them (`kernels/chip_branches.py`); -1 for none."""
+    if len(feeds) == 1:
+        return feeds[0] * 2
+    return plan.table.add([len(feeds), *feeds]) * 2 + 1 if feeds else -1
+
+
+def _group(plan: Plan, sender: Any, feeds: list[int], trees: dict[Tree, int]) -> dict[str, int]:
     """Return the record of a destination group: which feeds its packets are for, core by core."""
 
     def order(feed: int) -> tuple[int, int, int]:
@@ -155,20 +178,16 @@ def _group(plan: Plan, sender: Any, feeds: list[int], trees: dict[tuple[int, fro
     for feed in sorted(feeds, key=order):
         part = plan.inlets[plan.feeds[feed].inlet].part
         by_core.setdefault(plan.mapping.parts[part].core, []).append(feed)
-    local = by_core.pop(sender.core, [])
+    local = _feeds_there(plan, by_core.pop(sender.core, []))
     to_host = sender.kind == 0 and plan.network.layers[sender.layer].is_output
-    exits = {(plan.node_of(core), LOCAL) for core in by_core}
+    exits = {(plan.node_of(core), LOCAL, _feeds_there(plan, there)) for core, there in by_core.items()}
     if to_host:
-        exits.add((plan.host_node(0), WEST))
+        exits.add((plan.host_node(0), WEST, -1))
     source = plan.host_node(sender.host) if sender.kind == 1 else plan.node_of(sender.core)
     tree = trees.setdefault((source, frozenset(exits)), len(trees)) if exits else -1
-    triples = [(core, plan.table.add(by_core[core]), len(by_core[core])) for core in sorted(by_core)]
     return {
         "tree": tree,
-        "dests_at": plan.table.add([value for triple in triples for value in triple]),
-        "n_dests": len(triples),
-        "local_at": plan.table.add(local),
-        "n_local": len(local),
+        "local": local,
         "remote": int(bool(exits)),
         "to_host": int(to_host),
         "exits": len(exits),

@@ -22,13 +22,13 @@ __all__ = [
     "core_records",
     "feed_records",
     "gate_records",
+    "grant_records",
     "node_records",
     "port_records",
 ]
 
 NEVER = 1 << 60
 UNLIMITED = 1 << 30
-_FEED_FIELDS = ("sender", "inlet", "gate", "producer_core", "hi_at", "rank_at", "n_rows", "granted")
 
 
 def _initial_grants(plan: Plan, feed: Feed, highest: NDArray[np.int32]) -> int:
@@ -44,8 +44,16 @@ def _initial_grants(plan: Plan, feed: Feed, highest: NDArray[np.int32]) -> int:
 
 
 def feed_records(plan: Plan) -> NDArray[np.void]:
-    """Return the records of the feeds, with the initial grants known on both sides."""
+    """Return the records of the feeds."""
     table = records.zeros(len(plan.feeds), records.FEED)
+    table["inlet"] = [feed.inlet for feed in plan.feeds]
+    table["gate"] = [feed.gate for feed in plan.feeds]
+    return table
+
+
+def grant_records(plan: Plan) -> NDArray[np.void]:
+    """Return the row credits of the feeds, with the initial grants known on both sides."""
+    table = records.zeros(len(plan.feeds), records.GRANT)
     known: dict[tuple[int, ...], tuple[int, int, int, int]] = {}
     rows = []
     for feed in plan.feeds:
@@ -56,9 +64,9 @@ def feed_records(plan: Plan) -> NDArray[np.void]:
             highest = highest_rows(plan, feed)
             granted = _initial_grants(plan, feed, highest)
             known[alike] = plan.table.add(highest), plan.table.add(row_ranks(plan, feed)), len(highest), granted
-        rows.append((feed.sender, feed.inlet, feed.gate, sender.core, *known[alike]))
-    columns = np.array(rows, dtype=np.int64).reshape(len(rows), 8).T
-    for name, column in zip(_FEED_FIELDS, columns, strict=True):
+        rows.append((feed.sender, sender.core, *known[alike]))
+    columns = np.array(rows, dtype=np.int64).reshape(len(rows), 6).T
+    for name, column in zip(("sender", "producer_core", "hi_at", "rank_at", "n_rows", "granted"), columns, strict=True):
         table[name] = column
     table["received"] = table["granted"]
     return table
@@ -124,7 +132,7 @@ def buffer_records(plan: Plan) -> NDArray[np.void]:
     table = records.zeros(plan.nodes * 5, records.BUFFER)
     table["room"] = plan.timing.buffer_flits
     ahead = buffers_ahead(plan)
-    table["feeder"] = -1
+    table["packet"] = table["waiting_first"] = table["feeder"] = -1
     table["feeder"][ahead[ahead >= 0]] = np.flatnonzero(ahead >= 0)
     return table
 
@@ -143,7 +151,7 @@ def port_records(plan: Plan) -> NDArray[np.void]:
     table["ahead"] = buffers_ahead(plan)
     table["last"] = LOCAL if plan.timing.noc == "mesh" else -1
     table["wake"] = NEVER
-    table["core"] = table["linked"] = table["next"] = -1
+    table["core"] = -1
     for core in range(len(plan.mapping.place)):
         table["core"][plan.node_of(core) * 5 + LOCAL] = core
     table["requests"] = 0 if plan.timing.noc == "mesh" else -1
