@@ -11,6 +11,7 @@ from seneca_sim.kernels.chip_core import (
 from seneca_sim.kernels.chip_machine import (
     core_at,
     feed_at,
+    fetch_packet,
     group_of,
     inlet_at,
     look,
@@ -132,6 +133,8 @@ def next_feed(m: int, core: int, end: int) -> None:
         entry.time = end
         entry.packet = packet_at(m, unit.packet).flits
         unit.queue_first = after_entry(m, unit.queue_first, unit.queue_last)
+        if unit.queue_first >= 0:
+            fetch_packet(m, queued_at(m, unit.queue_first).packet)
         if unit.awaited:
             unit.awaited = 0
             wake_port(m, unit.node * 5 + 4, max(end, port_at(m, unit.node * 5 + 4).busy))

@@ -160,7 +160,7 @@ EMISSION = _record("position value count")
 NODE = _packed("time", "kind unit argument next")
 """An entry of the time wheel, or of a sink of the ideal network, where `kind` is the branch at which the packet ends."""
 
-BLOCK_ENTRIES = 16
+BLOCK_ENTRIES = 512
 BLOCK = _packed("", "next")
 """A block of `BLOCK_ENTRIES` entries of a NoC FIFO, and the block behind it."""
 
@@ -230,6 +230,26 @@ def _records(name: str, dtype: np.dtype[np.void]) -> Callable[[int, int], Any]:
     return cast("Callable[[int, int], Any]", entry)
 
 
+def _fetching(name: str) -> Callable[[int, int], None]:
+    """Return the compiled hint that an entry of an array will be used soon; the index may be that of none."""
+    slot, dtype = _SLOTS[name]
+
+    @intrinsic
+    def fetch(_: Any, m: Any, index: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            place = context.cast(builder, arguments[1], signature.args[1], types.int64)
+            address = _address(context, builder, arguments[0], slot, place, dtype.itemsize)
+            pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+            hint = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+            builder.call(hint, [builder.inttoptr(address, pointer), *(ir.Constant(number, each) for each in (0, 3, 1))])
+            return context.get_dummy_value()
+
+        return types.none(types.int64, index), emit
+
+    return cast("Callable[[int, int], None]", fetch)
+
+
 def _numbers(name: str, dtype: type[np.generic]) -> Callable[[int, int], int]:
     """Add a constant array of numbers; return the compiled accessor of its values."""
     slot = _SLOTS.setdefault(name, (len(_SLOTS), np.dtype(dtype)))[0]
@@ -288,6 +308,9 @@ channel_at = _numbers("channel", np.int32)
 mask_at = _numbers("mask", np.uint64)
 branch_at = _numbers("branches", np.int32)
 start_at = _numbers("emission_start", np.int64)
+fetch_waiting = _fetching("waiting")
+fetch_branch = _fetching("branches")
+fetch_packet = _fetching("packets")
 
 
 @inner_kernel

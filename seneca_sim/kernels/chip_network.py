@@ -9,6 +9,8 @@ from seneca_sim.kernels.chip_machine import (
     block_at,
     buffer_at,
     core_at,
+    fetch_branch,
+    fetch_waiting,
     port_at,
     queued_at,
     settings_of,
@@ -45,6 +47,7 @@ def make_first(m: int, buffer: int, number: int, flits: int, branch: int, eligib
     unit.packet = number
     unit.flits = flits
     unit.branch = branch
+    fetch_branch(m, branch >> 5)
     unit.remaining = ports
     unit.eligible = eligible
     soon(m, eligible)
@@ -181,6 +184,7 @@ def leave_buffer(m: int, buffer: int, cycle: int) -> None:
         place = unit.waiting_first
         entry = waiting_at(m, place)
         unit.waiting_first = entry.next
+        fetch_waiting(m, unit.waiting_first)
         eligible = max(entry.visible + settings_of(m).router_cycles, cycle)
         make_first(m, buffer, entry.packet, entry.flits, entry.branch, eligible)
         give_waiting(m, place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seneca_sim.kernels import inner_kernel, kernel
+from seneca_sim.kernels import inner_kernel, kernel, merged_kernel
 from seneca_sim.kernels.chip_host import announce_step, host_port, host_receives, release_step
 from seneca_sim.kernels.chip_ideal import (
     sink,
@@ -69,7 +69,7 @@ def serve(m: int, queue: int, cycle: int) -> bool:
     return served
 
 
-@inner_kernel
+@merged_kernel
 def serve_ports(m: int, cycle: int) -> bool:
     """Let output ports arbitrate in a cycle, and return whether there were any."""
     ports = due_ports(m, cycle)
@@ -121,7 +121,7 @@ def run(m: int, until: int, margin: int) -> int:
         if (
             totals.nodes_used + margin > settings_of(m).n_entries
             or totals.packets_used + margin > settings_of(m).n_packets
-            or totals.blocks_used + margin > settings_of(m).n_blocks
+            or totals.blocks_used + settings_of(m).n_cores > settings_of(m).n_blocks
             or totals.records_used + margin > settings_of(m).n_records
             or totals.waiting_used + margin > settings_of(m).n_waiting
         ):

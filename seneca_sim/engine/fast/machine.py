@@ -64,8 +64,8 @@ def build_machine(plan: Plan) -> records.Machine:
         "cores": cores,
         "records": free_list(records.RECORD, POOL * margin, "next"),
         "packets": free_list(records.PACKET, POOL * margin, "copies"),
-        "blocks": free_list(records.BLOCK, POOL * margin, "next"),
-        "queues": records.zeros(POOL * margin * records.BLOCK_ENTRIES, records.ENTRY),
+        "blocks": free_list(records.BLOCK, POOL * n_cores, "next"),
+        "queues": records.zeros(POOL * n_cores * records.BLOCK_ENTRIES, records.ENTRY),
         "waiting": free_list(records.WAITING, POOL * margin, "next"),
         "buffers": buffer_records(plan),
         "ports": port_records(plan),
@@ -94,7 +94,7 @@ def build_machine(plan: Plan) -> records.Machine:
 
 
 def grow(machine: records.Machine, margin: int) -> None:
-    """Double every pool that has less than a margin left; nothing in it changes."""
+    """Double every pool that has less than a margin left; nothing in it changes. A core takes one block in a cycle."""
     totals = machine.totals
     for name, field, free, used, size in (
         ("records", "next", "free_record", "records_used", "n_records"),
@@ -103,7 +103,8 @@ def grow(machine: records.Machine, margin: int) -> None:
         ("blocks", "next", "free_block", "blocks_used", "n_blocks"),
         ("entries", "next", "free_node", "nodes_used", "n_entries"),
     ):
-        if machine.settings[size] - totals[used] >= margin:
+        least = machine.settings["n_cores"] if name == "blocks" else margin
+        if machine.settings[size] - totals[used] >= least:
             continue
         old = machine[name]
         new = records.zeros(2 * len(old), old.dtype)
@@ -147,7 +148,7 @@ def _settings(plan: Plan, margin: int, words: int) -> NDArray[np.void]:
         "n_entries": POOL * margin,
         "n_packets": POOL * margin,
         "n_records": POOL * margin,
-        "n_blocks": POOL * margin,
+        "n_blocks": POOL * len(plan.mapping.place),
         "n_waiting": POOL * margin,
         "open_words": words,
         "n_hosts": len(plan.hosts),
