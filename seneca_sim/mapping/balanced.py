@@ -1,4 +1,4 @@
-"""Lowest latency within a number of cores: layers cut into channels x strips so that the slowest of them is as fast as can be.
+"""Cuts for the lowest latency within a number of cores: channels x strips of which the slowest is as fast as can be, and packings.
 
 Objective: the largest load of a core [cycles per step], with what nested strips cost (`strips.py`), plus what layers wait for
 each other because bursts of rows do not fit their event FIFOs. Constraints: data memory of each core, number of cores.
@@ -6,13 +6,13 @@ each other because bursts of rows do not fit their event FIFOs. Constraints: dat
 Parts on cores of their own: for a largest load the fewest parts follow layer by layer (`strips.cheapest`), and they fall as
 the load rises, so the least load for which they are no more than the cores is found by bisection. That is exact for these
 costs where every layer's strips nest in one producer's; where they must nest in several producers', the last of them counts.
-Sharing cores is a packing problem: best fit, used where it beats parts of their own. Small and sparse maps, of which input FIFOs
-hold what a range of rows gets in a step, may be cut by rows as well: the cut with the lower objective is kept.
+Such cuts, and others to start from, are refined for the latency of a step (`refine.py`). Sharing cores is a packing problem: best
+fit, where the largest load falls by it. Which of all these is best is for `rating.py` to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,21 +26,23 @@ from seneca_sim.mapping.memory import layer_memory
 from seneca_sim.mapping.pipeline import RowPipeline
 from seneca_sim.mapping.refine import refined
 from seneca_sim.mapping.splits import UNLIMITED
-from seneca_sim.mapping.strips import COUNTS, FILLED, LayerStrips, bursts, cheapest
+from seneca_sim.mapping.strips import COUNTS, LayerStrips, bursts, cheapest
 
-__all__ = ["StripProblem", "balanced_strips", "rows_latency", "strip_problem"]
+__all__ = ["WAITING", "StripProblem", "packings", "strip_cuts", "strip_problem"]
 
 PRECISION = 1e-6
 """Relative gap at which a bisection on loads ends."""
 WAITING = (0.05, 0.3, 1.0)
 """Shares of the largest load that a layer with bursts may wait for its consumers: each is tried."""
-SHARING_GAIN = 0.8
-"""Layers share cores only where that lowers the largest load at least to this share: what shares a core waits for each other."""
 LIGHT = 0.3
 """Share of the largest load up to which a part may stand beside a heavier one: two heavy ones would stop each other's pipeline."""
 ROOM = (1.0, 0.9, 0.8)
 """Shares of a core's memory that a part may take where layers share cores: each is tried; what is left is room for others."""
 Cuts = dict[int, tuple[int, ...]]
+Cells = tuple[tuple[int, int], ...]
+"""(choice, count) of each layer."""
+Tried = dict[tuple[float, Cells], Allocation | None]
+"""Packings of cuts up to loads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,24 @@ class StripProblem:
         """Return the cut with every part on a core of its own."""
         splits = tuple(layer.split(*cell) for layer, cell in zip(self.layers, chosen, strict=True))
         return Allocation(splits, tuple(range(sum(split.n_parts for split in splits))))
+
+    def cells(self, allocation: Allocation, cores: int) -> Cells | None:
+        """Return the (choice, count) of each layer of an allocation with parts as large on cores of their own.
+
+        None for cuts by rows, and where that takes more cores than there are.
+        """
+        splits = {split.layer: split for split in allocation.splits}
+        cells = (layer.cell(splits[layer.number]) for layer in self.layers)
+        found = tuple(cell for cell in cells if cell is not None)
+        if len(found) < len(self.layers):
+            return None
+        parts = sum(int(layer.parts[cell]) for layer, cell in zip(self.layers, found, strict=True))
+        return found if parts <= cores else None
+
+    def least_load(self, cores: int) -> float:
+        """Return a load below which no cut can be: that of all layers, each cut as it is least, evenly on the cores."""
+        least = (np.min((layer.parts * layer.loads)[layer.fits(1.0)], initial=UNLIMITED) for layer in self.layers)
+        return float(sum(least)) / cores
 
     def latency(self, chosen: Sequence[tuple[int, int]]) -> float:
         """Return the objective: largest load with what nesting costs, plus the waits of bursts [cycles per step]."""
@@ -96,7 +116,8 @@ def strip_problem(
     numbers = [number for number, layer in enumerate(network.layers) if not layer.is_input]
     position = {number: index for index, number in enumerate(numbers)}
     limit = chip.core.data_memory_bits.value
-    layers, parents, sent = [], [], [sent_values(network, number, trace) for number in range(len(network.layers))]
+    layers, parents = [], []
+    sent = {number: sent_values(network, number, trace) for number in range(len(network.layers))}
     for number in numbers:
         layer = network.layers[number]
         cost = layer_cost(network, chip, number, trace, cuts, "columns")
@@ -110,71 +131,64 @@ def strip_problem(
     return StripProblem(tuple(layers), tuple(parents))
 
 
-def balanced_strips(problem: StripProblem, cores: int, limit: int) -> tuple[float, Allocation] | None:
-    """Return (objective, cut) of the best found within the cores, parts on cores of their own or packed; None if none is."""
-    chosen = [cells for waiting in WAITING if (cells := _apart(problem, cores, waiting)) is not None]
-    best = min(chosen, key=problem.latency, default=None)
-    apart = None if best is None else (problem.latency(best), problem.splits(_refined(problem, best, cores)))
-    most = UNLIMITED if best is None else SHARING_GAIN * problem.latency(best)
-    tries = [(room, waiting) for room in ROOM for waiting in WAITING[:2]]
-    packings = [found for each in tries if (found := _shared(problem, cores, limit, most, *each)) is not None]
-    return min(packings, key=lambda packing: packing[0]) if packings else apart
+def strip_cuts(problem: StripProblem, cores: int, starts: Sequence[Cells] = ()) -> Iterator[Allocation]:
+    """Yield cuts within the cores, every part on a core of its own: balanced and refined, and refined from other starts."""
+    apart = [cells for waiting in WAITING if (cells := _apart(problem, cores, waiting)) is not None]
+    for start in dict.fromkeys((*apart, *starts)):
+        yield problem.splits(start)
+        if problem.pipeline is not None:
+            yield problem.splits(refined(problem, problem.pipeline, start, cores, overlapping=problem.steps_overlap)[1])
 
 
-def _refined(problem: StripProblem, chosen: list[tuple[int, int]], cores: int) -> list[tuple[int, int]]:
-    """Return a cut with a lower latency of a step, where one is found."""
-    if problem.pipeline is None:
-        return chosen
-    return refined(problem, problem.pipeline, chosen, cores, overlapping=problem.steps_overlap)[1]
+def packings(problem: StripProblem, cores: int, limit: int, most: float) -> Iterator[Allocation]:
+    """Yield cuts of which parts share cores, the largest load of a core as low as best fit finds it, up to a load."""
+    tried: Tried = {}
+    for room in ROOM:
+        for waiting in WAITING[:2]:
+            shared = _shared(problem, cores, limit, most, room, waiting, tried)
+            if shared is not None:
+                yield shared
 
 
-def rows_latency(problem: StripProblem, network: Network, allocation: Allocation) -> float:
-    """Return the objective of a cut by rows: its largest load, and what ranges wait whose share of a step no input FIFO holds."""
-    worst, load = 0.0, dict.fromkeys(allocation.cores, 0.0)
-    cores = iter(allocation.cores)
-    for layer, split, parent in zip(problem.layers, allocation.splits, problem.parents, strict=True):
-        for cycles in split.loads:
-            for _ in split.channels:
-                load[next(cores)] += cycles
-        above = 1 if parent is None else len(allocation.splits[parent].rows)
-        forward = (edge for edge in layer.layer.edges if not edge.delay)
-        rows = [network.layers[edge.source].out_shape[1] for edge in forward]
-        segment = float(np.max(layer.flow.row_flits * rows, initial=1.0)) / len(split.rows)
-        held = min(1.0, FILLED * layer.flow.input_fifo / max(segment, 1.0))
-        worst = max(worst, split.load * len(split.rows) / above * (1.0 - held))
-    return max(worst, *load.values())
-
-
-def _apart(problem: StripProblem, cores: int, waiting: float) -> list[tuple[int, int]] | None:
+def _apart(problem: StripProblem, cores: int, waiting: float) -> Cells | None:
     """Return the cut with the least largest load if every part has a core of its own."""
     loosest = problem.within(UNLIMITED, waiting, cores)
     if loosest is None:
         return None
     high = problem.latency(loosest)
     least = least_load(lambda load: problem.within(load, waiting, cores) is not None, high, PRECISION)
-    return problem.within(least, waiting, cores)
+    found = problem.within(least, waiting, cores)
+    return None if found is None else tuple(found)
 
 
 def _shared(
-    problem: StripProblem, cores: int, limit: int, most: float, room: float, waiting: float
-) -> tuple[float, Allocation] | None:
-    """Return (objective, cut and packing), the largest load of a core as low as best fit finds it, below a load; None for none."""
+    problem: StripProblem, cores: int, limit: int, most: float, room: float, waiting: float, tried: Tried
+) -> Allocation | None:
+    """Return a packing, the largest load of a core as low as best fit finds it, up to a load; None if there is none."""
 
     def at(load: float) -> Allocation | None:
         chosen = problem.within(load, waiting, float("inf"), room)
         if chosen is None:
             return None
-        apart = problem.splits(chosen)
-        total = sum(sum(split.loads) * len(split.channels) for split in apart.splits)
-        if load < UNLIMITED and total > cores * load * (1 + PRECISION):
-            return None
-        found = packed(apart.splits, load, limit, LIGHT)
-        return found if found.n_cores <= cores else None
+        key = load, tuple(chosen)
+        if key not in tried:
+            tried[key] = _packed(problem, chosen, load, cores, limit)
+        return tried[key]
 
     first = at(most)
     if first is None:
         return None
     high = most if most < UNLIMITED else sum(split.n_parts * split.load for split in first.splits)
-    least = least_load(lambda load: at(load) is not None, high, SHARED_PRECISION)
-    found, chosen = at(least), problem.within(least, waiting, float("inf"), room)
-    return None if found is None or chosen is None else (least + problem.waits(chosen), found)
+    return at(least_load(lambda load: at(load) is not None, high, SHARED_PRECISION))
+
+
+def _packed(
+    problem: StripProblem, chosen: Sequence[tuple[int, int]], load: float, cores: int, limit: int
+) -> Allocation | None:
+    """Return a cut with its parts packed up to a load; None where best fit takes more than the cores."""
+    apart = problem.splits(chosen)
+    total = sum(sum(split.loads) * len(split.channels) for split in apart.splits)
+    if load < UNLIMITED and total > cores * load * (1 + PRECISION):
+        return None
+    found = packed(apart.splits, load, limit, LIGHT)
+    return found if found.n_cores <= cores else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from seneca_sim.activity.trace import Trace
@@ -12,24 +12,25 @@ from seneca_sim.chip.programs import integrate_program
 from seneca_sim.errors import MappingError
 from seneca_sim.graph.network import Network, Precision
 from seneca_sim.mapping.balance import Allocation, balanced_apart, balanced_shared, energy_per_step, packed
-from seneca_sim.mapping.balanced import StripProblem, balanced_strips, rows_latency, strip_problem
+from seneca_sim.mapping.balanced import WAITING, StripProblem, packings, strip_cuts, strip_problem
 from seneca_sim.mapping.cost import layer_cost
 from seneca_sim.mapping.geometry import Span, output_range
 from seneca_sim.mapping.memory import layer_memory, weight_owners
 from seneca_sim.mapping.packing import Item, lower_bound, pack
 from seneca_sim.mapping.pipeline import RowPipeline, row_pipeline, row_shares
-from seneca_sim.mapping.powers import least_powers, relieved, teams_of
-from seneca_sim.mapping.splits import UNLIMITED, LayerSplits, Split, even_ranges, part_bits, row_choices
+from seneca_sim.mapping.powers import Team, least_powers, relieved, teams_of
+from seneca_sim.mapping.rating import Rater, channel_cuts
+from seneca_sim.mapping.splits import UNLIMITED, LayerSplits, even_ranges, part_bits, row_choices
 from seneca_sim.mapping.strips import COUNTS
 
 __all__ = ["GOALS", "ROOMY", "STRATEGIES", "STRIPED", "USEFUL_WINDOW", "Draft", "Task", "items"]
 
 GOALS = ("fewest-cores", "balanced", "power-of-two", "energy")
-"""fewest-cores: as few as the memories allow. balanced: lowest latency within `cores` (`balanced.py`). power-of-two: each
-layer's channels in equal parts, the least power of two that fits; where `cores` are stated, the layer with the largest load gets
-twice as many, in channels and then in strips of columns, again and again, while they last; layers with the same weights share
-cores (`powers.py`). energy: fewest padded chunks and repeated deliveries within `cores`, layers sharing cores where they fit;
-latency is not weighed."""
+"""fewest-cores: as few as the memories allow. balanced: lowest latency within `cores`, of all that `balanced.py`,
+`balance.py` and `powers.py` find the one that `rating.py` rates lowest. power-of-two: each layer's channels in equal parts, the
+least power of two that fits; where `cores` are stated, the layer with the largest load gets twice as many, in channels and then in
+strips of columns, again and again, while they last; layers with the same weights share cores (`powers.py`). energy: fewest padded
+chunks and repeated deliveries within `cores`, layers sharing cores where they fit; latency is not weighed."""
 STRIPED = ("balanced", "power-of-two")
 """Goals that cut strips of columns."""
 ROOMY = ("balanced",)
@@ -40,6 +41,10 @@ REFINEMENTS = 2
 """Times that loads are computed anew for producers cut as found."""
 SMALL_MAP = 4096
 """Positions of the largest map up to which cuts by rows are looked at."""
+SHARING_GAIN = 0.8
+"""Layers share cores only where that lowers the rating at least to this share: what shares a core waits for each other."""
+Rated = tuple[float, Allocation]
+"""(rating, allocation)"""
 Cuts = dict[int, tuple[int, ...]]
 """Per layer, the channels before which it is cut."""
 
@@ -98,6 +103,14 @@ def _layer_splits(task: Task, cuts: Cuts) -> list[LayerSplits]:
     return layers
 
 
+def _layer_splits_if_any(task: Task) -> list[LayerSplits]:
+    """Return the ways to cut each layer by rows; none where a whole row of one is too large for a core: strips may not be."""
+    try:
+        return _layer_splits(task, {})
+    except MappingError:
+        return []
+
+
 def _too_large(task: Task, number: int, need: int) -> MappingError:
     return MappingError(
         f"{task.network.layers[number].name}: one row of one channel needs {need} bits, a core has {task.limit}; input channels "
@@ -150,52 +163,147 @@ def items(task: Task) -> list[Item]:
 
 
 def _balanced(task: Task) -> list[Draft]:
-    """Balance for whole producers, then for producers cut as the first time; pack by memory alone where there are too few cores."""
-    cuts: Cuts = {}
-    found: Allocation | None = None
-    for _ in range(REFINEMENTS):
-        problem = strip_problem(task.network, task.chip, task.trace, task.state_rows, cuts, task.most_strips)
-        problem = replace(problem, pipeline=_pipeline(task), steps_overlap=task.chip.flow.pipelined.value)
-        cores = _budget(task, problem)
-        again = balanced_strips(problem, cores, task.limit)
-        if again is None:
+    """Return the allocation with the lowest rating within the cores; pack by memory alone where there are too few.
+
+    Fewer cores are tried as well: more parts send more packets, and need not be a relief.
+    """
+    search = _Search(task)
+    best: Rated | None = None
+    for cores in _numbers_of_cores(_budget(task, search.problem)):
+        most = UNLIMITED if best is None else best[0]
+        if search.problem.least_load(cores) >= most:
             break
-        by_rows = _by_rows(task, problem, cores, cuts)
-        better = again[1] if by_rows is None or by_rows[0] >= again[0] else by_rows[1]
-        if found is not None and better.splits == found.splits:
-            break
-        found, cuts = better, _channel_cuts(better.splits)
-        if not any(cuts.values()):
-            break
-    return _fewest_cores(task) if found is None else _drafts(found, task.network)
+        best = _better(best, search.within(cores, most))
+    return _fewest_cores(task) if best is None else _drafts(best[1], task.network)
+
+
+def _numbers_of_cores(most: int) -> list[int]:
+    """Return numbers of cores that are tried, the most first, then the powers of two below it.
+
+    >>> _numbers_of_cores(100)
+    [100, 64, 32, 16, 8, 4, 2, 1]
+    """
+    powers = (1 << power for power in reversed(range(most.bit_length())))
+    return [number for number in dict.fromkeys((most, *powers)) if number > 0]
+
+
+class _Search:
+    """Looks for the allocation with the lowest rating."""
+
+    def __init__(self, task: Task):
+        self.problem = _strip_problem(task, {})
+        self._task = task
+        self._rater = Rater(task.network, task.chip, task.trace, _rows_ahead(task), by_pace=_by_pace(task))
+        self._layers = _layer_splits_if_any(task)
+        self._by_cuts: dict[tuple[tuple[int, tuple[int, ...]], ...], tuple[StripProblem, list[LayerSplits]]] = {}
+
+    def within(self, cores: int, most: float) -> Rated | None:
+        """Return the best allocation found within some cores; what takes longer than `most` need not be found.
+
+        Loads are those of whole producers, then those of producers cut as the best of the first time. Packings are looked at last.
+        """
+        problem, layers = self.problem, self._layers
+        starts = self._powers(cores, range(len(self._task.network.layers)))
+        apart = self._apart(problem, layers, cores, most, starts)
+        apart = _better(apart, self._rated(self._powers(cores, weight_owners(self._task.network))))
+        for _ in range(REFINEMENTS - 1):
+            cuts = {} if apart is None else channel_cuts(apart[1])
+            if not any(cuts.values()):
+                break
+            problem, layers = self._cut_before(cuts)
+            apart = _better(apart, self._apart(problem, layers, cores, most))
+        limit = most if apart is None else min(most, SHARING_GAIN * apart[0])
+        shared = self._shared(problem, layers, cores, limit)
+        return apart if shared is None or shared[0] > limit else shared
+
+    def _cut_before(self, cuts: Cuts) -> tuple[StripProblem, list[LayerSplits]]:
+        """Return the ways to cut layers whose producers are cut before some channels."""
+        key = tuple(sorted(cuts.items()))
+        if key not in self._by_cuts:
+            layers = _layer_splits(self._task, cuts) if self._layers and _rows_may_be_cut(self._task) else []
+            self._by_cuts[key] = _strip_problem(self._task, cuts), layers
+        return self._by_cuts[key]
+
+    def _apart(
+        self,
+        problem: StripProblem,
+        layers: Sequence[LayerSplits],
+        cores: int,
+        most: float,
+        starts: Sequence[Allocation] = (),
+    ) -> Rated | None:
+        """Return the best cut with every part on a core of its own."""
+        best: Rated | None = None
+        if problem.within(most, WAITING[-1], cores) is not None:
+            cells = [found for start in starts if (found := problem.cells(start, cores)) is not None]
+            best = self._rated(strip_cuts(problem, cores, cells))
+        if layers and _rows_may_be_cut(self._task):
+            best = _better(best, self._rated([balanced_apart(layers, cores)]))
+        return best
+
+    def _shared(self, problem: StripProblem, layers: Sequence[LayerSplits], cores: int, most: float) -> Rated | None:
+        """Return the best packing of which no core has more than some load."""
+        best = self._rated(packings(problem, cores, self._task.limit, most))
+        if layers and _rows_may_be_cut(self._task):
+            best = _better(best, self._rated([balanced_shared(layers, cores, self._task.limit)]))
+        return best
+
+    def _powers(self, cores: int, owners: Sequence[int]) -> list[Allocation]:
+        """Return the cut in powers of two if there is one within the cores; layers with the same owner share theirs."""
+        if not self._layers:
+            return []
+        teams = least_powers(teams_of(self._layers, owners))
+        used = sum(team[0].n_parts for team in teams)
+        return [_of_teams(relieved(teams, self.problem, cores))] if used <= cores else []
+
+    def _rated(self, allocations: Iterable[Allocation | None]) -> Rated | None:
+        """Return the best of some allocations; None if there is none."""
+        best: Rated | None = None
+        for allocation in dict.fromkeys(allocations):
+            best = best if allocation is None else _better(best, (self._rater.rating(allocation), allocation))
+        return best
+
+
+def _better(one: Rated | None, other: Rated | None) -> Rated | None:
+    """Return what is rated lower, the first where they are equal."""
+    if one is None or other is None:
+        return one or other
+    return other if other[0] < one[0] else one
+
+
+def _strip_problem(task: Task, cuts: Cuts) -> StripProblem:
+    """Return the ways to cut into strips, for producers cut before some channels."""
+    problem = strip_problem(task.network, task.chip, task.trace, task.state_rows, cuts, task.most_strips)
+    return replace(problem, pipeline=_pipeline(task), steps_overlap=task.chip.flow.pipelined.value)
+
+
+def _by_pace(task: Task) -> bool:
+    """Return whether latency is not that of a pipeline of rows: steps overlap, or layers wait for whole maps."""
+    return task.chip.flow.pipelined.value or task.chip.flow.order.value == "conventional"
 
 
 def _pipeline(task: Task) -> RowPipeline | None:
-    """Return what rows of the network wait for; None where no layer has more than one, or all wait for whole maps."""
+    """Return what rows of the network wait for; None where layers wait for whole maps."""
     network, chip = task.network, task.chip
-    single = max(network.layers[number].out_shape[1] for number in task.mapped) == 1
-    if single or chip.flow.order.value == "conventional":
+    if chip.flow.order.value == "conventional":
         return None
     shares = {number: row_shares(layer_cost(network, chip, number, task.trace)) for number in task.mapped}
-    ahead = max(0, USEFUL_WINDOW - chip.flow.window.value)
-    rows = {number: have + ahead for number, have in task.state_rows.items()}
-    return row_pipeline(network, rows, shares)
+    return row_pipeline(network, _rows_ahead(task), shares)
 
 
-def _by_rows(task: Task, problem: StripProblem, cores: int, cuts: Cuts) -> tuple[float, Allocation] | None:
-    """Return (objective, best cut by rows) of small maps; None for large ones, of which no FIFO holds a range of rows.
+def _rows_ahead(task: Task) -> dict[int, int]:
+    """Return the state rows of each layer if there is memory for as many as are of use."""
+    ahead = max(0, USEFUL_WINDOW - task.chip.flow.window.value)
+    return {number: have + ahead for number, have in task.state_rows.items()}
 
-    Ranges of rows take multicast groups as strips do: None where these are to be few.
+
+def _rows_may_be_cut(task: Task) -> bool:
+    """Return whether cuts by rows are looked at: of small maps, since no FIFO holds a range of rows of a large one.
+
+    Ranges of rows take multicast groups as strips do: not where these are to be few.
     """
-    if (
-        task.most_strips < COUNTS[-1]
-        or max(layer.layer.shape[1] * layer.layer.shape[2] for layer in problem.layers) > SMALL_MAP
-    ):
-        return None
-    layers = _layer_splits(task, cuts)
-    found = (balanced_apart(layers, cores), balanced_shared(layers, cores, task.limit))
-    rated = [(rows_latency(problem, task.network, each), each) for each in found if each is not None]
-    return min(rated, key=lambda one: one[0], default=None)
+    shapes = [task.network.layers[number].shape for number in task.mapped]
+    return task.most_strips == COUNTS[-1] and max(rows * columns for _, rows, columns in shapes) <= SMALL_MAP
 
 
 def _budget(task: Task, problem: StripProblem) -> int:
@@ -205,10 +313,6 @@ def _budget(task: Task, problem: StripProblem) -> int:
     chosen = problem.within(UNLIMITED, 1.0, float("inf"))
     mesh = task.chip.noc.columns.value * task.chip.noc.rows.value
     return mesh or (0 if chosen is None else problem.splits(chosen).n_cores)
-
-
-def _channel_cuts(splits: Sequence[Split]) -> Cuts:
-    return {split.layer: tuple(start for start, _ in split.channels[1:]) for split in splits}
 
 
 def _drafts(allocation: Allocation, network: Network) -> list[Draft]:
@@ -229,15 +333,18 @@ def _power_of_two(task: Task) -> list[Draft]:
     if task.cores is not None:
         if used > task.cores:
             raise _too_few(task, used, "for equal parts on cores of their own")
-        problem = strip_problem(task.network, task.chip, task.trace, task.state_rows, {}, task.most_strips)
-        teams = relieved(teams, problem, task.cores)
-    drafts: list[Draft] = []
+        teams = relieved(teams, _strip_problem(task, {}), task.cores)
+    return _drafts(_of_teams(teams), task.network)
+
+
+def _of_teams(teams: Sequence[Team]) -> Allocation:
+    """Return the splits of all teams, each team on cores of its own."""
+    cores: list[int] = []
     first = 0
     for team in teams:
-        numbers = [tuple(range(first, first + split.n_parts)) for split in team]
-        drafts += _drafts(Allocation(team, tuple(core for cores in numbers for core in cores)), task.network)
-        first = max(cores[-1] for cores in numbers) + 1
-    return drafts
+        cores += [first + core for split in team for core in range(split.n_parts)]
+        first += max(split.n_parts for split in team)
+    return Allocation(tuple(split for team in teams for split in team), tuple(cores))
 
 
 def _energy(task: Task) -> list[Draft]:

@@ -1,8 +1,8 @@
 """Lower latency than an even largest load: cores move from layers that wait to layers that others wait for.
 
-The cut with the least largest load is where the search starts. Each round looks at all cuts of one layer that are near its own, and
-at pairs of a finer cut of one layer and a coarser one of another, and takes the one with the lowest latency of
-`pipeline.py` within the cores, at a tie with the fewest. A local search: it ends where no such step is a relief.
+The search starts at the cut with the least largest load, or at one in powers of two. Each round looks at all cuts of one layer
+that are near its own, and at pairs of a finer cut of one layer and a coarser one of another, and takes the one with the lowest
+latency of `pipeline.py` within the cores, at a tie with the fewest. A local search: it ends where no such step is a relief.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ def step_latency(problem: StripProblem, pipeline: RowPipeline, cuts: Index, most
     for position, (layer, parent) in enumerate(zip(problem.layers, problem.parents, strict=True)):
         choice, count = cuts[:, position, 0], cuts[:, position, 1]
         above = np.zeros_like(count) if parent is None else cuts[:, parent, 1]
-        loads[layer.number] = np.minimum(layer.loads[choice, count] * layer.slowing[above, count], IMPOSSIBLE)
+        loads[layer.number, 0] = np.minimum(layer.loads[choice, count] * layer.slowing[above, count], IMPOSSIBLE)
         strips[layer.number] = np.asarray(layer.counts, dtype=np.float64)[count]
         waits += layer.waits[choice, count]
     largest = np.max(list(loads.values()), axis=0)
-    return np.where(largest <= most_load, pipeline.latency(loads, strips) + waits, np.inf)
+    return np.where(largest <= most_load, pipeline.latency(loads, strips, {}) + waits, np.inf)
 
 
 def refined(

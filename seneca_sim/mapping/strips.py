@@ -11,7 +11,7 @@ its event FIFO cannot hold of it makes the producer wait for its consumers, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,7 +26,7 @@ from seneca_sim.mapping.geometry import Span, output_range, windows
 from seneca_sim.mapping.memory import LayerMemory
 from seneca_sim.mapping.splits import Split, channel_choices, even_ranges
 
-__all__ = ["COUNTS", "FILLED", "Bursts", "LayerStrips", "bursts", "cheapest", "strip_ranges"]
+__all__ = ["COUNTS", "Bursts", "LayerStrips", "bursts", "cheapest", "strip_ranges"]
 
 Real = NDArray[np.floating[Any]]
 Index = NDArray[np.int64]
@@ -49,8 +49,30 @@ class Bursts:
     event_fifo: int
     row_flits: Real
     """(producers,) flits of a row that reach the layer through each forward edge."""
+    rows: Index
+    """(producers,) rows through each forward edge."""
     input_fifo: float
     """Flits; infinite on an ideal network."""
+
+    def slowing(self, own: Index, above: Index) -> Real:
+        """Return the factor on the load of each of some strips where each strip of the producer serves several in turn."""
+        held = self._held(np.max(self.row_flits, initial=0.0) / own)
+        return np.asarray(np.maximum(1.0, own / above * (1.0 - held)))
+
+    def held(self, ranges: int) -> float:
+        """Return the share of what each of some ranges of rows gets in a step that its input FIFOs hold."""
+        return float(self._held(np.max(self.row_flits * self.rows, initial=0.0) / ranges))
+
+    def _held(self, flits: Real) -> Real:
+        return np.asarray(np.minimum(1.0, FILLED * self.input_fifo / np.maximum(flits, 1.0)))
+
+    def waiting(self, share: Real) -> Real:
+        """Return the share of their loads that parts wait for consumers, for want of room in the event FIFO.
+
+        `share` is that of a row's values that a part sends.
+        """
+        held = np.minimum(1.0, self.event_fifo / np.maximum(self.values * share, 1.0))
+        return np.asarray(self.quiet * (1.0 - held))
 
 
 def strip_ranges(columns: int, number: int) -> tuple[Span, ...]:
@@ -62,23 +84,24 @@ def strip_ranges(columns: int, number: int) -> tuple[Span, ...]:
     return tuple((index * columns // number, (index + 1) * columns // number) for index in range(number))
 
 
-def bursts(network: Network, chip: Chip, number: int, sent: Sequence[Sent]) -> Bursts:
-    """Return how a layer's rows come and go; `sent` is what each layer sends."""
+def bursts(network: Network, chip: Chip, number: int, sent: Mapping[int, Sent]) -> Bursts:
+    """Return how a layer's rows come and go; `sent` is what it and its producers send."""
     layer, timing = network.layers[number], chip.timing()
     own = sent[number]
-    rows = [network.layers[edge.source].out_shape[1] for edge in layer.edges if not edge.delay and not edge.broadcast]
+    forward = [edge for edge in layer.edges if not edge.delay]
+    rows = [network.layers[edge.source].out_shape[1] for edge in forward if not edge.broadcast]
     flits = [
         float(packet_flits(network.layers[edge.source], chip, timing, sent[edge.source].values)[1].sum())
         * sent[edge.source].weight
         / network.layers[edge.source].out_shape[1]
-        for edge in layer.edges
-        if not edge.delay
+        for edge in forward
     ]
     return Bursts(
         quiet=max(0.0, 1.0 - layer.out_shape[1] / max(rows, default=layer.out_shape[1])),
         values=float(own.values.sum()) * own.weight / layer.out_shape[1],
         event_fifo=timing.event_fifo,
         row_flits=np.asarray(flits),
+        rows=np.asarray([network.layers[edge.source].out_shape[1] for edge in forward], dtype=np.int64),
         input_fifo=float(timing.input_flits) if chip.noc.kind.value == "mesh" else np.inf,
     )
 
@@ -163,8 +186,7 @@ class LayerStrips:
     def waits(self) -> Real:
         """(choices, counts) cycles that the layer and its consumers wait for each other, for want of room in the event FIFO."""
         share = np.asarray(self._widest)[:, None] / self.cost.channels / np.asarray(self.counts)
-        held = np.minimum(1.0, self.flow.event_fifo / np.maximum(self.flow.values * share, 1.0))
-        return np.asarray(self.loads * self.flow.quiet * (1.0 - held))
+        return np.asarray(self.loads * self.flow.waiting(share))
 
     @cached_property
     def slowing(self) -> Real:
@@ -173,10 +195,8 @@ class LayerStrips:
         Infinite where the strips do not nest.
         """
         own, above = np.asarray(self.counts)[None, :], np.asarray(COUNTS)[:, None]
-        segment = np.max(self.flow.row_flits, initial=0.0) / own
-        held = np.minimum(1.0, FILLED * self.flow.input_fifo / np.maximum(segment, 1.0))
         nested = (own % above == 0) | (above % own == 0)
-        return np.where(nested, np.maximum(1.0, own / above * (1.0 - held)), np.inf)
+        return np.where(nested, self.flow.slowing(own, above), np.inf)
 
     def fewest_parts(self, most_load: float, waiting: float, room: float) -> tuple[Index, Index]:
         """Return ((producer's counts, own counts) fewest parts within a load, the choice of channels for it); `NONE` for none.
@@ -189,6 +209,12 @@ class LayerStrips:
         parts = np.where(loads <= most_load, self.parts[None], NONE)
         choice = parts.shape[1] - 1 - parts[:, ::-1].argmin(axis=1)
         return parts.min(axis=1), choice
+
+    def cell(self, split: Split) -> tuple[int, int] | None:
+        """Return the (choice, count) with parts as large as those of an even cut; None for ranges of rows."""
+        if split.axis == "rows" and len(split.rows) > 1:
+            return None
+        return self._widest.index(max(end - start for start, end in split.channels)), self.counts.index(len(split.rows))
 
     def split(self, choice: int, count: int) -> Split:
         """Return the cut into the ranges of a choice times a number of strips."""

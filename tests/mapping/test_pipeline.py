@@ -37,7 +37,9 @@ def even(net):
 def latency(net, loads, rows=4, strips=None):
     pipeline = row_pipeline(net, dict.fromkeys(loads, rows), even(net))
     counts = {number: np.asarray([float((strips or {}).get(number, 1))]) for number in loads}
-    return float(pipeline.latency({number: np.asarray([float(load)]) for number, load in loads.items()}, counts)[0])
+    return float(
+        pipeline.latency({(number, 0): np.asarray([float(load)]) for number, load in loads.items()}, counts, {})[0]
+    )
 
 
 def test_a_layer_ends_one_row_after_the_one_that_feeds_it():
@@ -68,7 +70,7 @@ def test_latency_is_at_most_a_fifth_below_that_of_the_cycle_level_engine():
     rows = {part.layer: part.state_rows for part in mapping.parts}
     pipeline = row_pipeline(net, rows, {number: row_shares(cost) for number, cost in costs.items()})
     ones = {number: np.ones(1) for number in loads}
-    ours = float(pipeline.latency({number: np.asarray([load]) for number, load in loads.items()}, ones)[0])
+    ours = float(pipeline.latency({(number, 0): np.asarray([load]) for number, load in loads.items()}, ones, {})[0])
     assert ours > max(loads.values())
     trace = random_trace(np.random.default_rng(0), net, steps=1, density=1.1)
     run = simulate(net, activity=trace, chip=TABLE, mapping=mapping, engine="reference")

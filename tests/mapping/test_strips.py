@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from seneca_sim.chip import load_chip
 from seneca_sim.graph.network import Layer, Network
 from seneca_sim.mapping.automatic import automatic_mapping
-from seneca_sim.mapping.balanced import balanced_strips, strip_problem
+from seneca_sim.mapping.balance import Allocation
+from seneca_sim.mapping.balanced import packings, strip_cuts, strip_problem
 from seneca_sim.mapping.cost import layer_cost
 from seneca_sim.mapping.relief import mapping_report
 from seneca_sim.mapping.splits import even_ranges
@@ -56,12 +58,34 @@ def test_parts_of_their_own_have_the_least_bottleneck_of_all_nested_cuts(channel
     assert min(within, default=np.inf) == pytest.approx(least)
 
 
-def test_more_cores_never_slow_strips():
+def largest_load(allocation):
+    load = dict.fromkeys(allocation.cores, 0.0)
+    cores = iter(allocation.cores)
+    for split in allocation.splits:
+        for cycles in split.loads:
+            for _ in split.channels:
+                load[next(cores)] += cycles
+    return max(load.values())
+
+
+def test_more_cores_never_raise_the_largest_load_of_strips_or_packings():
     problem = strip_problem(blocks((16, 32, 16), 12), COMPUTE_BOUND, None, dict.fromkeys(range(1, 4), 3), {})
-    found = [balanced_strips(problem, cores, 2_000_000) for cores in (3, 6, 12, 24)]
-    objectives = [each[0] for each in found if each is not None]
-    assert len(objectives) == 4
-    assert objectives == sorted(objectives, reverse=True)
+    counts = (3, 6, 12, 24)
+    apart = [min(map(largest_load, strip_cuts(problem, cores))) for cores in counts]
+    shared = [min(map(largest_load, packings(problem, cores, 2_000_000, 1e12))) for cores in counts]
+    assert apart == sorted(apart, reverse=True)
+    assert shared == sorted(shared, reverse=True)
+    assert apart[-1] < apart[0] / 4
+
+
+def test_an_allocation_is_found_again_in_the_tables_where_strips_express_it():
+    problem = strip_problem(blocks((16, 32, 16), 12), COMPUTE_BOUND, None, dict.fromkeys(range(1, 4), 3), {})
+    cells = ((0, 1), (1, 3), (0, 0))
+    allocation = problem.splits(cells)
+    assert problem.cells(allocation, allocation.n_cores) == cells
+    assert problem.cells(allocation, allocation.n_cores - 1) is None
+    by_rows = replace(allocation.splits[0], axis="rows")
+    assert problem.cells(Allocation((by_rows, *allocation.splits[1:]), allocation.cores), 100) is None
 
 
 def test_strips_of_different_numbers_nest():
