@@ -12,7 +12,7 @@ from seneca_sim.chip import Chip
 from seneca_sim.errors import RequestError
 from seneca_sim.graph.network import Network
 from seneca_sim.mapping.geometry import neuron_box
-from seneca_sim.mapping.goals import GOALS, ROOMY, STRATEGIES, STRIPED, USEFUL_WINDOW, Draft, Task, items
+from seneca_sim.mapping.goals import GOALS, ROOMY, STRATEGIES, STRIPED, USEFUL_WINDOW, Draft, Task, items, runs_ahead
 from seneca_sim.mapping.memory import Memory, core_memory, layer_memory
 from seneca_sim.mapping.packing import lower_bound
 from seneca_sim.mapping.placement import host_rows, mesh_size, place_cores, traffic
@@ -88,7 +88,7 @@ def _with_more_rows(network: Network, chip: Chip, parts: tuple[Part, ...], memor
     wanted = _provisioned(network, chip, parts, max(USEFUL_WINDOW, chip.flow.window.value))
     free = chip.core.data_memory_bits.value - memory.cores.sum(axis=1)
     found = list(parts)
-    for number in dict.fromkeys(part.layer for part in parts):
+    for number in dict.fromkeys(part.layer for part in parts if runs_ahead(network.layers[part.layer])):
         here = [index for index, part in enumerate(parts) if part.layer == number]
         per_row = np.zeros_like(free)
         for index in here:

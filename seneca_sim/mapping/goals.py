@@ -10,7 +10,7 @@ from seneca_sim.chip import Chip
 from seneca_sim.chip.prices import price_table
 from seneca_sim.chip.programs import integrate_program
 from seneca_sim.errors import MappingError
-from seneca_sim.graph.network import Network, Precision
+from seneca_sim.graph.network import Layer, Network, Precision
 from seneca_sim.mapping.balance import Allocation, balanced_apart, balanced_shared, energy_per_step, packed
 from seneca_sim.mapping.balanced import WAITING, StripProblem, packings, strip_cuts, strip_problem
 from seneca_sim.mapping.cost import layer_cost
@@ -23,7 +23,7 @@ from seneca_sim.mapping.rating import Rater, channel_cuts
 from seneca_sim.mapping.splits import UNLIMITED, LayerSplits, even_ranges, part_bits, row_choices
 from seneca_sim.mapping.strips import COUNTS
 
-__all__ = ["GOALS", "ROOMY", "STRATEGIES", "STRIPED", "USEFUL_WINDOW", "Draft", "Task", "items"]
+__all__ = ["GOALS", "ROOMY", "STRATEGIES", "STRIPED", "USEFUL_WINDOW", "Draft", "Task", "items", "runs_ahead"]
 
 GOALS = ("fewest-cores", "balanced", "power-of-two", "energy")
 """fewest-cores: as few as the memories allow. balanced: lowest latency within `cores`, of all that `balanced.py`,
@@ -34,7 +34,7 @@ chunks and repeated deliveries within `cores`, layers sharing cores where they f
 STRIPED = ("balanced", "power-of-two")
 """Goals that cut strips of columns."""
 ROOMY = ("balanced",)
-"""Goals that fill free memory with state rows: layers that are busy at different times then wait less for each other."""
+"""Goals that fill free memory with state rows (`runs_ahead`): layers busy at different times then wait less for each other."""
 USEFUL_WINDOW = 8
 """Rows that producers may run ahead where there is memory; more of them hardly change the latency."""
 REFINEMENTS = 2
@@ -294,7 +294,16 @@ def _pipeline(task: Task) -> RowPipeline | None:
 def _rows_ahead(task: Task) -> dict[int, int]:
     """Return the state rows of each layer if there is memory for as many as are of use."""
     ahead = max(0, USEFUL_WINDOW - task.chip.flow.window.value)
-    return {number: have + ahead for number, have in task.state_rows.items()}
+    layers = task.network.layers
+    return {number: have + ahead * runs_ahead(layers[number]) for number, have in task.state_rows.items()}
+
+
+def runs_ahead(layer: Layer) -> bool:
+    """Return whether a layer gains by more state rows than it must have.
+
+    Not where a step before comes back: cores take in rows before they replay, and no row fires before its replay.
+    """
+    return not any(edge.delay for edge in layer.edges)
 
 
 def _rows_may_be_cut(task: Task) -> bool:
