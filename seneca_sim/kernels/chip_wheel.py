@@ -6,6 +6,9 @@ what is visible, so their order does not matter; effects of one cycle touch diff
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from seneca_sim.kernels import inner_kernel, merged_kernel
 from seneca_sim.kernels.chip_machine import (
     WHEEL_SLOTS,
@@ -54,94 +57,56 @@ def schedule(m: int, queue: int, time: int, kind: int, unit: int, argument: int)
     totals.nodes_used += 1
 
 
-@merged_kernel
-def unlink_port(m: int, port: int) -> None:
-    """Take an output port out of its list."""
-    unit = port_at(m, port)
-    if unit.next >= 0:
-        port_at(m, unit.next).previous = unit.previous
-    if unit.previous >= 0:
-        port_at(m, unit.previous).next = unit.next
-    else:
-        slot_at(m, PORTS * WHEEL_SLOTS + (unit.wake & (WHEEL_SLOTS - 1))).first = unit.next
-    totals_of(m).wheel_count -= 1
+def _own_list(kind: int, unit_at: Callable[[int, int], Any]) -> tuple[Callable[..., None], Callable[[int, int], int]]:
+    """Return how units are put on the wheel by themselves, and how those of a cycle are taken from it: they need no entries."""
+
+    @merged_kernel
+    def unlink(m: int, number: int) -> None:
+        """Take a unit out of its list."""
+        unit = unit_at(m, number)
+        if unit.next >= 0:
+            unit_at(m, unit.next).previous = unit.previous
+        if unit.previous >= 0:
+            unit_at(m, unit.previous).next = unit.next
+        else:
+            slot_at(m, kind * WHEEL_SLOTS + (unit.wake & (WHEEL_SLOTS - 1))).first = unit.next
+        totals_of(m).wheel_count -= 1
+
+    @merged_kernel
+    def wake(m: int, number: int, time: int) -> None:
+        """Let a unit decide at a cycle, if it does not before."""
+        unit = unit_at(m, number)
+        if time >= unit.wake:
+            return
+        if unit.wake < NEVER:
+            unlink(m, number)
+        slot = slot_at(m, kind * WHEEL_SLOTS + (time & (WHEEL_SLOTS - 1)))
+        unit.wake = time
+        unit.previous = -1
+        unit.next = slot.first
+        if slot.first >= 0:
+            unit_at(m, slot.first).previous = number
+        slot.first = number
+        totals_of(m).wheel_count += 1
+
+    @merged_kernel
+    def due(m: int, cycle: int) -> int:
+        """Take the units that are to decide in a cycle out of their list and note them; return how many."""
+        number = slot_at(m, kind * WHEEL_SLOTS + (cycle & (WHEEL_SLOTS - 1))).first
+        found = 0
+        while number >= 0:
+            if unit_at(m, number).wake == cycle:
+                unlink(m, number)
+                due_at(m, found).count = number
+                found += 1
+            number = unit_at(m, number).next
+        return found
+
+    return wake, due
 
 
-@merged_kernel
-def wake_port(m: int, port: int, time: int) -> None:
-    """Let an output port arbitrate at a cycle, if it does not before."""
-    unit = port_at(m, port)
-    if time >= unit.wake:
-        return
-    if unit.wake < NEVER:
-        unlink_port(m, port)
-    slot = slot_at(m, PORTS * WHEEL_SLOTS + (time & (WHEEL_SLOTS - 1)))
-    unit.wake = time
-    unit.previous = -1
-    unit.next = slot.first
-    if slot.first >= 0:
-        port_at(m, slot.first).previous = port
-    slot.first = port
-    totals_of(m).wheel_count += 1
-
-
-@merged_kernel
-def due_ports(m: int, cycle: int) -> int:
-    """Take the output ports that are to arbitrate in a cycle out of their list and note them; return how many."""
-    number = slot_at(m, PORTS * WHEEL_SLOTS + (cycle & (WHEEL_SLOTS - 1))).first
-    found = 0
-    while number >= 0:
-        if port_at(m, number).wake == cycle:
-            unlink_port(m, number)
-            due_at(m, found).count = number
-            found += 1
-        number = port_at(m, number).next
-    return found
-
-
-@inner_kernel
-def unlink_core(m: int, core: int) -> None:
-    """Take a core out of its list."""
-    unit = core_at(m, core)
-    if unit.next >= 0:
-        core_at(m, unit.next).previous = unit.previous
-    if unit.previous >= 0:
-        core_at(m, unit.previous).next = unit.next
-    else:
-        slot_at(m, CORES * WHEEL_SLOTS + (unit.wake & (WHEEL_SLOTS - 1))).first = unit.next
-    totals_of(m).wheel_count -= 1
-
-
-@merged_kernel
-def wake_core(m: int, core: int, time: int) -> None:
-    """Let a core's RISC-V look again at a cycle, if it does not before."""
-    unit = core_at(m, core)
-    if time >= unit.wake:
-        return
-    if unit.wake < NEVER:
-        unlink_core(m, core)
-    slot = slot_at(m, CORES * WHEEL_SLOTS + (time & (WHEEL_SLOTS - 1)))
-    unit.wake = time
-    unit.previous = -1
-    unit.next = slot.first
-    if slot.first >= 0:
-        core_at(m, slot.first).previous = core
-    slot.first = core
-    totals_of(m).wheel_count += 1
-
-
-@merged_kernel
-def due_cores(m: int, cycle: int) -> int:
-    """Take the cores that are to decide in a cycle out of their list and note them; return how many."""
-    number = slot_at(m, CORES * WHEEL_SLOTS + (cycle & (WHEEL_SLOTS - 1))).first
-    found = 0
-    while number >= 0:
-        if core_at(m, number).wake == cycle:
-            unlink_core(m, number)
-            due_at(m, found).count = number
-            found += 1
-        number = core_at(m, number).next
-    return found
+wake_port, due_ports = _own_list(PORTS, port_at)
+wake_core, due_cores = _own_list(CORES, core_at)
 
 
 @inner_kernel
