@@ -61,6 +61,18 @@ def _own_list(kind: int, unit_at: Callable[[int, int], Any]) -> tuple[Callable[.
     """Return how units are put on the wheel by themselves, and how those of a cycle are taken from it: they need no entries."""
 
     @merged_kernel
+    def link(m: int, number: int) -> None:
+        """Put a unit, which is in no list, into that of the cycle that it wakes at."""
+        unit = unit_at(m, number)
+        slot = slot_at(m, kind * WHEEL_SLOTS + (unit.wake & (WHEEL_SLOTS - 1)))
+        unit.previous = -1
+        unit.next = slot.first
+        if slot.first >= 0:
+            unit_at(m, slot.first).previous = number
+        slot.first = number
+        totals_of(m).wheel_count += 1
+
+    @merged_kernel
     def unlink(m: int, number: int) -> None:
         """Take a unit out of its list."""
         unit = unit_at(m, number)
@@ -80,26 +92,24 @@ def _own_list(kind: int, unit_at: Callable[[int, int], Any]) -> tuple[Callable[.
             return
         if unit.wake < NEVER:
             unlink(m, number)
-        slot = slot_at(m, kind * WHEEL_SLOTS + (time & (WHEEL_SLOTS - 1)))
         unit.wake = time
-        unit.previous = -1
-        unit.next = slot.first
-        if slot.first >= 0:
-            unit_at(m, slot.first).previous = number
-        slot.first = number
-        totals_of(m).wheel_count += 1
+        link(m, number)
 
     @merged_kernel
     def due(m: int, cycle: int) -> int:
         """Take the units that are to decide in a cycle out of their list and note them; return how many."""
-        number = slot_at(m, kind * WHEEL_SLOTS + (cycle & (WHEEL_SLOTS - 1))).first
-        found = 0
+        slot = slot_at(m, kind * WHEEL_SLOTS + (cycle & (WHEEL_SLOTS - 1)))
+        number, found = slot.first, 0
+        slot.first = -1
         while number >= 0:
+            following = unit_at(m, number).next
+            totals_of(m).wheel_count -= 1
             if unit_at(m, number).wake == cycle:
-                unlink(m, number)
                 due_at(m, found).count = number
                 found += 1
-            number = unit_at(m, number).next
+            else:
+                link(m, number)
+            number = following
         return found
 
     return wake, due
