@@ -36,6 +36,10 @@ WAITING = (0.05, 0.3, 1.0)
 """Shares of the largest load that a layer with bursts may wait for its consumers: each is tried."""
 LIGHT = 0.3
 """Share of the largest load up to which a part may stand beside a heavier one: two heavy ones would stop each other's pipeline."""
+LOOSEST = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+"""Shares of the load that a packing may have, at the first of which with a packing the search begins: parts for less load are
+smaller, and may fill the memories of fewer cores.
+"""
 ROOM = (1.0, 0.9, 0.8)
 """Shares of a core's memory that a part may take where layers share cores: each is tried; what is left is room for others."""
 Cuts = dict[int, tuple[int, ...]]
@@ -175,10 +179,12 @@ def _shared(
             tried[key] = _packed(problem, chosen, load, cores, limit)
         return tried[key]
 
-    first = at(most)
+    begun = ((load, found) for share in LOOSEST if (found := at(load := share * most)) is not None)
+    high, first = next(begun, (0.0, None))
     if first is None:
         return None
-    high = most if most < UNLIMITED else sum(split.n_parts * split.load for split in first.splits)
+    if high == UNLIMITED:
+        high = sum(split.n_parts * split.load for split in first.splits)
     return at(least_load(lambda load: at(load) is not None, high, SHARED_PRECISION))
 
 
