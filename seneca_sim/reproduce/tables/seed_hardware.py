@@ -94,11 +94,12 @@ _NOTES = (
     "admitted densities: every layer within the bounds of the rule, all operations as published, mapping as in the row; largest "
     "load: those that load one core's lanes most (exact), least load: those that load the busiest core least",
     "uniform densities: the other extreme rule, activities/rules/uniform.yaml, every layer alike, whatever it sends",
-    "cores: layers are cut into powers of two of equal ranges of channels, then strips of columns, within 256 cores (SEED), 1446 "
-    "(RED) or as few as fit; layers with the same weights (the head) share cores",
+    "cores: layers are cut into powers of two of equal ranges of channels, at least a chunk of lanes each, then strips of columns, "
+    "within 256 cores (SEED), 1446 (RED) or as few as fit; layers with the same weights (the head) share cores",
     "latency is that of the second of two steps; in the first only recurrent layers send",
-    "the depths of FIFOs and the width of flits of the preset, the rule that spends a budget by doubling, and heads that share "
-    "cores were settled with these latencies in view: they hold for all rows alike, but the rows are no blind test of them",
+    "the depths of FIFOs and the width of flits of the preset, the rule that spends a budget by doubling, how small its ranges of "
+    "channels may be (for less traffic), and heads that share cores were settled with these latencies in view: they hold for all "
+    "rows alike, but the rows are no blind test of them",
     "full chip: chip seneca with RISC-V, network and static power, same mapping",
 )
 
