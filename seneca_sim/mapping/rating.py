@@ -68,7 +68,9 @@ class _Work:
 
     def sharing(self, busy: Real) -> _Work:
         """Return the same with as much of its input FIFOs as it has of the load of its cores; the rest holds what else comes."""
-        share = float((self.cycles[:, None] / np.maximum(busy[self.cores], self.cycles[:, None])).min(initial=1.0))
+        own = np.broadcast_to(self.cycles[:, None], self.cores.shape)
+        shares = np.divide(own, busy[self.cores], out=np.ones(own.shape), where=busy[self.cores] > 0)
+        share = min(1.0, float(shares.min()))
         return replace(self, flow=replace(self.flow, input_fifo=share * self.flow.input_fifo))
 
 

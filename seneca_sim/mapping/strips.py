@@ -34,6 +34,8 @@ COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64)
 """Numbers of strips that are looked at: cuts of a number are cuts of its multiples, so strips of different layers nest."""
 FILLED = 0.5
 """Share of an input FIFO that is free when a row begins: the rest of the row before is still in it."""
+LEAST_LOAD = 1e-6
+"""Cycles of a part with nothing to do: what cannot be takes for ever even then."""
 NONE = 1 << 40
 """More parts than there can be cores."""
 
@@ -153,7 +155,8 @@ class LayerStrips:
     def loads(self) -> Real:
         """(choices, counts) largest load of a part."""
         first, last, start = self._spans
-        return np.stack([np.maximum.reduceat(self.cost.cycles_of(most, first, last), start) for most in self._widest])
+        loads = [np.maximum.reduceat(self.cost.cycles_of(most, first, last), start) for most in self._widest]
+        return np.asarray(np.maximum(np.stack(loads), LEAST_LOAD))
 
     @cached_property
     def bits(self) -> Index:

@@ -1,6 +1,7 @@
 """One rating for every allocation: closed forms, the same as that of the refinement, the engine beside it, and what follows."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -138,6 +139,36 @@ def test_balanced_is_never_rated_worse_than_powers_of_two_or_than_fewer_cores(na
         assert found <= rating(net, chip, powers) * (1 + 1e-9)
         assert found <= before * (1 + 1e-9)
         before = found
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rows", [0, 1])
+def test_parts_with_nothing_to_do_are_rated_as_such(rows):
+    """Events in no row or in the top row only, memories for a few rows of a channel: ranges of rows of which most are idle."""
+    net = chain((2,), 6, first=1)
+    trace = random_trace(np.random.default_rng(0), net, steps=1, density=0.9)
+    quiet = replace(trace, layers=tuple(first_rows(each, rows * 6) for each in trace.layers))
+    chip = load_chip("seneca-seed-table", ["core.data_memory_bits=600"])
+    for cores in (4, 32):
+        found, powers = (
+            rating(net, chip, automatic_mapping(net, chip, goal=goal, cores=cores, trace=quiet), quiet)
+            for goal in ("balanced", "power-of-two")
+        )
+        assert found <= powers
+
+
+def first_rows(events, positions):
+    """The events of a layer at its first positions."""
+    kept = int((events.position < positions).sum())
+    values = int(events.first_event[kept])
+    return replace(
+        events,
+        step_start=np.array([0, kept]),
+        position=events.position[:kept],
+        first_event=events.first_event[: kept + 1],
+        channel=events.channel[:values],
+        neuron_events=np.array([values]),
+    )
 
 
 def latency_us(net, chip, mapping, trace):
