@@ -24,6 +24,7 @@ __all__ = [
     "LOCAL",
     "NORTH",
     "NOWHERE",
+    "ONLY_LOCAL",
     "SOUTH",
     "WEST",
     "behind_port",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seneca_sim.kernels import inner_kernel, merged_kernel
-from seneca_sim.kernels.chip_branches import LOCAL, behind_port, lowest_of, ports_of
+from seneca_sim.kernels.chip_branches import LOCAL, ONLY_LOCAL, behind_port, lowest_of, ports_of
 from seneca_sim.kernels.chip_machine import (
     BLOCK_ENTRIES,
     block_at,
@@ -47,7 +47,8 @@ def make_first(m: int, buffer: int, number: int, flits: int, branch: int, eligib
     unit.packet = number
     unit.flits = flits
     unit.branch = branch
-    fetch_branch(m, branch >> 5)
+    if branch >= 0 and ports != ONLY_LOCAL:
+        fetch_branch(m, branch >> 5)
     unit.remaining = ports
     unit.eligible = eligible
     soon(m, eligible)
