@@ -17,9 +17,8 @@ from seneca_sim.mapping.cost import layer_cost
 from seneca_sim.mapping.geometry import Span, output_range
 from seneca_sim.mapping.memory import layer_memory, weight_owners
 from seneca_sim.mapping.packing import Item, lower_bound, pack
-from seneca_sim.mapping.pipeline import RowPipeline, row_pipeline, row_shares
 from seneca_sim.mapping.powers import Team, least_powers, relieved, teams_of
-from seneca_sim.mapping.rating import Rater, channel_cuts
+from seneca_sim.mapping.rating import Cuts, Rater, channel_cuts
 from seneca_sim.mapping.splits import UNLIMITED, LayerSplits, even_ranges, part_bits, row_choices
 from seneca_sim.mapping.strips import COUNTS
 
@@ -45,8 +44,6 @@ SHARING_GAIN = 0.8
 """Layers share cores only where that lowers the rating at least to this share: what shares a core waits for each other."""
 Rated = tuple[float, Allocation]
 """(rating, allocation)"""
-Cuts = dict[int, tuple[int, ...]]
-"""Per layer, the channels before which it is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +188,9 @@ class _Search:
     """Looks for the allocation with the lowest rating."""
 
     def __init__(self, task: Task):
-        self.problem = _strip_problem(task, {})
         self._task = task
         self._rater = Rater(task.network, task.chip, task.trace, _rows_ahead(task), by_pace=_by_pace(task))
+        self.problem = self._strips({})
         self._layers = _layer_splits_if_any(task)
         self._by_cuts: dict[tuple[tuple[int, tuple[int, ...]], ...], tuple[StripProblem, list[LayerSplits]]] = {}
 
@@ -221,8 +218,14 @@ class _Search:
         key = tuple(sorted(cuts.items()))
         if key not in self._by_cuts:
             layers = _layer_splits(self._task, cuts) if self._layers and _rows_may_be_cut(self._task) else []
-            self._by_cuts[key] = _strip_problem(self._task, cuts), layers
+            self._by_cuts[key] = self._strips(cuts), layers
         return self._by_cuts[key]
+
+    def _strips(self, cuts: Cuts) -> StripProblem:
+        """Return the ways to cut into strips, and what rows wait for, unless layers wait for whole maps."""
+        flow = self._task.chip.flow
+        pipeline = None if flow.order.value == "conventional" else self._rater.pipeline({})
+        return replace(_strip_problem(self._task, cuts), pipeline=pipeline, steps_overlap=flow.pipelined.value)
 
     def _apart(
         self,
@@ -273,22 +276,12 @@ def _better(one: Rated | None, other: Rated | None) -> Rated | None:
 
 def _strip_problem(task: Task, cuts: Cuts) -> StripProblem:
     """Return the ways to cut into strips, for producers cut before some channels."""
-    problem = strip_problem(task.network, task.chip, task.trace, task.state_rows, cuts, task.most_strips)
-    return replace(problem, pipeline=_pipeline(task), steps_overlap=task.chip.flow.pipelined.value)
+    return strip_problem(task.network, task.chip, task.trace, task.state_rows, cuts, task.most_strips)
 
 
 def _by_pace(task: Task) -> bool:
     """Return whether latency is not that of a pipeline of rows: steps overlap, or layers wait for whole maps."""
     return task.chip.flow.pipelined.value or task.chip.flow.order.value == "conventional"
-
-
-def _pipeline(task: Task) -> RowPipeline | None:
-    """Return what rows of the network wait for; None where layers wait for whole maps."""
-    network, chip = task.network, task.chip
-    if chip.flow.order.value == "conventional":
-        return None
-    shares = {number: row_shares(layer_cost(network, chip, number, task.trace)) for number in task.mapped}
-    return row_pipeline(network, _rows_ahead(task), shares)
 
 
 def _rows_ahead(task: Task) -> dict[int, int]:

@@ -24,7 +24,7 @@ from seneca_sim.mapping.pipeline import Range, RowPipeline, SharedCores, row_pip
 from seneca_sim.mapping.splits import Split
 from seneca_sim.mapping.strips import Bursts, bursts
 
-__all__ = ["Rater", "channel_cuts"]
+__all__ = ["Cuts", "Rater", "channel_cuts"]
 
 Real = NDArray[np.floating[Any]]
 Index = NDArray[np.int64]
@@ -101,7 +101,7 @@ class Rater:
         work = {number: layer.sharing(busy) for number, layer in work.items()}
         loads = {part: self._load(work, part, float(cycles.max())) for part, (_, cycles) in parts.items()}
         held = {part: work[part[0]].flow.held(len(work[part[0]].ranges())) for part in parts}
-        pipeline = self._pipeline({split.layer: split.rows for split in allocation.splits if _by_rows(split)})
+        pipeline = self.pipeline({split.layer: split.rows for split in allocation.splits if _by_rows(split)})
         waits = sum(self._wait(layer) for layer in work.values())
         if self._by_pace:
             return max(float(busy.max()), *loads.values(), *_in_turn(pipeline, loads, held)) + waits
@@ -111,7 +111,7 @@ class Rater:
             return float(pipeline.latency(each, strips, held)[0]) + waits
         return pipeline.shared_latency(each, strips, held, SharedCores(parts, np.zeros_like(busy))) + waits
 
-    def _pipeline(self, ranges: Mapping[int, tuple[Span, ...]]) -> RowPipeline:
+    def pipeline(self, ranges: Mapping[int, tuple[Span, ...]]) -> RowPipeline:
         """Return the row pipeline of layers of which some are cut into ranges of rows."""
         key = tuple(ranges.get(number, ()) for number in self._shares)
         if key not in self._pipelines:
