@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from seneca_sim.kernels import inner_kernel
+from collections.abc import Callable
+from typing import Any
+
+from seneca_sim.kernels import inner_kernel, merged_kernel
 from seneca_sim.kernels.chip_branches import NOWHERE
 from seneca_sim.kernels.chip_machine import (
     BLOCK_ENTRIES,
@@ -74,21 +77,6 @@ def release_packet(m: int, number: int) -> None:
 
 
 @inner_kernel
-def take_entry(m: int, time: int, kind: int, unit: int) -> int:
-    """Take an entry from the pool, for a list that is not the wheel's."""
-    totals = totals_of(m)
-    number = totals.free_node
-    entry = entry_at(m, number)
-    totals.free_node = entry.next
-    totals.nodes_used += 1
-    entry.time = time
-    entry.kind = kind
-    entry.unit = unit
-    entry.next = -1
-    return int(number)
-
-
-@inner_kernel
 def after_entry(m: int, place: int, last: int) -> int:
     """Return the place behind a place of a NoC FIFO; -1 behind the last one."""
     if place == last:
@@ -98,48 +86,46 @@ def after_entry(m: int, place: int, last: int) -> int:
     return int(block_at(m, place // BLOCK_ENTRIES).next * BLOCK_ENTRIES)
 
 
-@inner_kernel
-def take_block(m: int) -> int:
-    """Take a block of entries of a NoC FIFO from the pool."""
-    totals = totals_of(m)
-    number = totals.free_block
-    totals.free_block = block_at(m, number).next
-    totals.blocks_used += 1
-    return int(number)
+def _pool(
+    unit_at: Callable[[int, int], Any], free: str, used: str
+) -> tuple[Callable[[int], int], Callable[[int, int], None]]:
+    """Return how a unit is taken from its pool and given back; `free` and `used` are the pool's fields of `TOTALS`."""
+
+    @merged_kernel
+    def take(m: int) -> int:
+        """Take a unit from the pool."""
+        totals = totals_of(m)
+        number = totals[free]
+        totals[free] = unit_at(m, number).next
+        totals[used] += 1
+        return int(number)
+
+    @merged_kernel
+    def give(m: int, number: int) -> None:
+        """Return a unit to the pool."""
+        totals = totals_of(m)
+        unit_at(m, number).next = totals[free]
+        totals[free] = number
+        totals[used] -= 1
+
+    return take, give
+
+
+take_block, give_block = _pool(block_at, "free_block", "blocks_used")
+"""Blocks of entries of NoC FIFOs."""
+take_waiting, give_waiting = _pool(waiting_at, "free_waiting", "waiting_used")
+"""Places for packets that wait in input buffers."""
+take_node, give_entry = _pool(entry_at, "free_node", "nodes_used")
+"""Entries of the wheel and of other lists."""
 
 
 @inner_kernel
-def give_block(m: int, number: int) -> None:
-    """Return a block to the pool."""
-    totals = totals_of(m)
-    block_at(m, number).next = totals.free_block
-    totals.free_block = number
-    totals.blocks_used -= 1
-
-
-@inner_kernel
-def take_waiting(m: int) -> int:
-    """Take a place for a packet that waits in an input buffer from the pool."""
-    totals = totals_of(m)
-    number = totals.free_waiting
-    totals.free_waiting = waiting_at(m, number).next
-    totals.waiting_used += 1
-    return int(number)
-
-
-@inner_kernel
-def give_waiting(m: int, number: int) -> None:
-    """Return a place to the pool."""
-    totals = totals_of(m)
-    waiting_at(m, number).next = totals.free_waiting
-    totals.free_waiting = number
-    totals.waiting_used -= 1
-
-
-@inner_kernel
-def give_entry(m: int, number: int) -> None:
-    """Return an entry to the pool."""
-    totals = totals_of(m)
-    entry_at(m, number).next = totals.free_node
-    totals.free_node = number
-    totals.nodes_used -= 1
+def take_entry(m: int, time: int, kind: int, unit: int) -> int:
+    """Take an entry from the pool, for a list that is not the wheel's."""
+    number = take_node(m)
+    entry = entry_at(m, number)
+    entry.time = time
+    entry.kind = kind
+    entry.unit = unit
+    entry.next = -1
+    return number
