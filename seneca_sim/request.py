@@ -73,6 +73,7 @@ class Request:
     weights: str | Path | None = None
     overflow: Overflow = "saturate"
     seed: int = 0
+    begin: int = 0
     warmup: int = 0
 
     def __post_init__(self) -> None:
@@ -86,7 +87,7 @@ class Request:
             _check_least(name, getattr(self, name), 1)
         if self.steps is not None and self.steps > LARGEST_STEPS:
             raise RequestError(f"steps must be at most {LARGEST_STEPS}, not {self.steps}; run the recording in pieces")
-        for name in ("seed", "warmup"):
+        for name in ("seed", "begin", "warmup"):
             _check_least(name, getattr(self, name), 0)
         _check_positive("dt_us", self.dt_us)
         for name, kind in _LISTS.items():
@@ -184,7 +185,7 @@ _LISTS = {"set": "key=value", "network_set": "key=value", "state": "output:input
 _OBJECT = "<object: "
 _PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(ARGUMENTS, str),
-    **dict.fromkeys(("cores", "steps", "max_spikes", "reset_every", "pool", "width", "seed", "warmup"), int),
+    **dict.fromkeys(("cores", "steps", "max_spikes", "reset_every", "pool", "width", "seed", "begin", "warmup"), int),
     **dict.fromkeys(_LISTS, list),
     "dt_us": (int, float),
     "slice": (str, int),

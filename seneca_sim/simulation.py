@@ -72,6 +72,7 @@ def simulate(
     weights: str | Path | None = None,
     overflow: Overflow = "saturate",
     seed: int = 0,
+    begin: int = 0,
     warmup: int = 0,
     progress: Progress | None = None,
 ) -> Result:
@@ -113,8 +114,11 @@ def simulate(
         ``random:SEED:DENSITY``: drawn, with thresholds calibrated on the input.
     overflow
         What integers do that leave the range of their type: ``saturate`` or ``wrap``.
-    seed, warmup
-        Seed of what is drawn at random; first steps to leave out of latencies and intervals.
+    seed
+        Seed of what is drawn at random.
+    begin, warmup
+        First time step that the chip runs: before it, recurrent layers hold what they sent in the step before (the network itself
+        runs from the start); steps from there to leave out of latencies and intervals.
     progress
         Called with (stage, done, total).
 
@@ -125,7 +129,7 @@ def simulate(
     choices = Request(
         network, events, activity, chip, tuple(set), mapping, goal, cores, engine, noc, order, steps, dt_us,
         slice, input, crop, pool, resize, swap_xy, flip_polarity, reset, max_spikes, reset_every, numerics,
-        tuple(state), size, width, tuple(network_set), weights, overflow, seed, warmup,
+        tuple(state), size, width, tuple(network_set), weights, overflow, seed, begin, warmup,
     )  # fmt: skip
     return simulate_request(choices, progress)
 
@@ -176,6 +180,7 @@ class _Planned:
 
 def _planned(request: Request, sources: Sources, progress: Progress | None) -> _Planned:
     """Load chip and network, run the network, map it; a given mapping is checked before anything takes time."""
+    from seneca_sim.activity.excerpt import excerpt
     from seneca_sim.engine.programs import network_programs
 
     chip = chip_of(request, sources)
@@ -185,7 +190,7 @@ def _planned(request: Request, sources: Sources, progress: Progress | None) -> _
     fed = input_of(request, sources, network)
     network = with_drawn_weights(request, network, fed)
     programs = network_programs(network, chip)
-    trace = trace_of(request, sources, network, _stage(progress, "network"), fed)
+    trace = excerpt(network, trace_of(request, sources, network, _stage(progress, "network"), fed), request.begin)
     if request.warmup >= trace.n_steps:
         raise RequestError(
             f"warmup of {request.warmup} leaves none of the run's {trace.n_steps} steps; run more or warm up less"

@@ -303,14 +303,13 @@ def trace_of(
 
 def _given_trace(trace: Trace, network: Network, steps: int | None) -> Trace:
     """Return a trace that was given as an object, if it fits the network."""
-    from seneca_sim.activity.checks import check_layer_trace
+    from seneca_sim.activity.checks import check_trace
 
     if steps is not None and steps != trace.n_steps:
         raise RequestError(f"steps must be {trace.n_steps}, those of the trace that was given, not {steps}")
     if len(trace.layers) != len(network.layers):
         raise RequestError(f"the trace has {len(trace.layers)} layers, but {network.name} has {len(network.layers)}")
-    for layer, sent in zip(network.layers, trace.layers, strict=True):
-        check_layer_trace(f"the trace that was given: layer {layer.name}", sent, layer, trace.n_steps)
+    check_trace("the trace that was given", trace, network, trace.n_steps)
     return trace
 
 

@@ -6,11 +6,12 @@ from math import prod
 
 import numpy as np
 
+from seneca_sim.activity.trace import Trace
 from seneca_sim.errors import ActivityError
 from seneca_sim.events.sparse import LayerTrace
-from seneca_sim.graph.network import Edge, Layer
+from seneca_sim.graph.network import Edge, Layer, Network
 
-__all__ = ["check_edge", "check_layer_trace"]
+__all__ = ["check_edge", "check_layer_trace", "check_trace"]
 
 _TYPES = {
     "step_start": np.int64,
@@ -76,6 +77,18 @@ def _check_sums(what: str, edge: Edge, source: Layer, target: Layer) -> None:
     out = source.out_shape[0] if edge.weight is None else len(edge.weight)
     if edge.scale is not None and np.size(edge.scale) not in (1, out):
         raise ActivityError(f"{what}: the scale has {np.size(edge.scale)} entries, expected 1 or {out}")
+
+
+def check_trace(where: str, trace: Trace, network: Network, n_steps: int) -> None:
+    """Raise `ActivityError` unless a trace of as many layers as the network is well formed and its events lie in their maps."""
+    for number, layer in enumerate(network.layers):
+        check_layer_trace(f"{where}: layer {layer.name}", trace.layers[number], layer, n_steps)
+    if not trace.continues:
+        return
+    if len(trace.held) != len(network.layers):
+        raise ActivityError(f"{where}: {len(trace.held)} layers are held, but {network.name} has {len(network.layers)}")
+    for layer, held in zip(network.layers, trace.held, strict=True):
+        check_layer_trace(f"{where}: what layer {layer.name} holds", held, layer, 1)
 
 
 def check_layer_trace(where: str, trace: LayerTrace, layer: Layer, n_steps: int) -> None:

@@ -15,8 +15,11 @@ from seneca_sim.graph.network import Network
 __all__ = ["trace_sops"]
 
 
-def trace_sops(network: Network, layers: Sequence[LayerTrace]) -> NDArray[np.int64]:
-    """Return (T, edges) weights applied to neurons, masked ones not counted, edges numbered through all layers."""
+def trace_sops(network: Network, layers: Sequence[LayerTrace], held: Sequence[LayerTrace] = ()) -> NDArray[np.int64]:
+    """Return (T, edges) weights applied to neurons, masked ones not counted, edges numbered through all layers.
+
+    `held` is the step before the first (`Trace.held`).
+    """
     n_steps = layers[0].n_steps
     edges = [
         Connection(edge, network.layers[edge.source], layer, number)
@@ -25,7 +28,8 @@ def trace_sops(network: Network, layers: Sequence[LayerTrace]) -> NDArray[np.int
     sops = np.zeros((n_steps, len(edges)), np.int64)
     for connection in edges:
         edge = connection.edge
-        for step in range(edge.delay, n_steps):
-            events = step_events(layers[edge.source], step - edge.delay)
+        for step in range(0 if held else edge.delay, n_steps):
+            sent = held if step < edge.delay else layers
+            events = step_events(sent[edge.source], max(0, step - edge.delay))
             sops[step, connection.number] = connection.sops(connection.arriving(events))
     return sops

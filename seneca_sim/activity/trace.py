@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seneca_sim.events.sparse import LayerTrace
+from seneca_sim.events.sparse import LayerTrace, joined
 
 __all__ = ["LayerTrace", "Trace"]
 
@@ -30,8 +30,24 @@ class Trace:
     """What was fed in: file, slicing, seed, ... in one line."""
     assumptions: tuple[str, ...] = ()
     """Sentences about what had to be assumed of the input."""
+    held: tuple[LayerTrace, ...] = ()
+    """One step of each layer, if the trace continues an earlier one: what recurrent layers sent in the step before the first."""
 
     @property
     def n_steps(self) -> int:
         """Number of time steps."""
         return self.layers[0].n_steps
+
+    @property
+    def continues(self) -> bool:
+        """Whether steps came before the first one."""
+        return bool(self.held)
+
+    def with_held(self) -> tuple[LayerTrace, ...]:
+        """Return the step before the first, and behind it all steps, of each layer."""
+        before = self.held or (LayerTrace.silent(1),) * len(self.layers)
+        return tuple(joined([held, layer]) for held, layer in zip(before, self.layers, strict=True))
+
+    def replayed(self, layer: int) -> LayerTrace:
+        """Return the steps that are replayed of a layer: what it holds, and all steps but the last."""
+        return joined([*self.held[layer : layer + 1], self.layers[layer].first(self.n_steps - 1)])

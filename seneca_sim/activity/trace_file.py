@@ -7,6 +7,8 @@ A trace file (customary ending ``.trace.npz``) is an uncompressed zip archive, r
     ``layers``: for each layer ``name``, ``shape`` ((channels, rows, columns) of what leaves) and ``edges``, their number.
 ``layers/<i>/<field>.npy``
     The arrays of `LayerTrace` of layer i; ``value.npy`` is absent where every value is 1.
+``held/<i>/<field>.npy``
+    If the trace continues an earlier one, the same for the step before the first: what recurrent layers sent in it.
 ``sops.npy``, ``class_scores.npy``
     The arrays of `Trace`; ``class_scores.npy`` is absent if there are none.
 
@@ -29,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seneca_sim.activity.checks import check_layer_trace
+from seneca_sim.activity.checks import check_trace
 from seneca_sim.activity.trace import LayerTrace, Trace
 from seneca_sim.errors import ActivityError, FileFormatError
 from seneca_sim.graph.network import Network
@@ -81,11 +83,12 @@ def _layers(network: Network) -> list[dict[str, Any]]:
 
 def _arrays(trace: Trace) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield the arrays of a trace with their names."""
-    for index, layer in enumerate(trace.layers):
-        for name in _FIELDS:
-            yield f"layers/{index}/{name}", getattr(layer, name)
-        if layer.value is not None:
-            yield f"layers/{index}/value", layer.value
+    for folder, layers in (("layers", trace.layers), ("held", trace.held)):
+        for index, layer in enumerate(layers):
+            for name in _FIELDS:
+                yield f"{folder}/{index}/{name}", getattr(layer, name)
+            if layer.value is not None:
+                yield f"{folder}/{index}/value", layer.value
     yield "sops", trace.sops
     if trace.class_scores is not None:
         yield "class_scores", trace.class_scores
@@ -103,12 +106,13 @@ def load_trace(path: str | Path, network: Network) -> Trace:
     """
     about, arrays = _read(Path(path))
     _check_about(path, about, network)
-    layers = tuple(_layer(path, arrays, index) for index in range(len(network.layers)))
-    for layer, expected in zip(layers, network.layers, strict=True):
-        check_layer_trace(f"{path}: layer {expected.name}", layer, expected, about["steps"])
+    numbers, continues = range(len(network.layers)), any(name.startswith("held/") for name in arrays)
+    layers = tuple(_layer(path, arrays, f"layers/{index}") for index in numbers)
+    held = tuple(_layer(path, arrays, f"held/{index}") for index in numbers) if continues else ()
     scores = arrays.get("class_scores")
     sops = _array(path, arrays, "sops")
-    trace = Trace(layers, about["source"], sops, scores, about["description"])
+    trace = Trace(layers, about["source"], sops, scores, about["description"], held=held)
+    check_trace(f"{path}", trace, network, about["steps"])
     _check_sops(path, trace, network)
     if scores is not None and (scores.dtype != np.float64 or scores.ndim != 1 or not scores.size):
         raise ActivityError(
@@ -201,10 +205,10 @@ def _shown(value: Any) -> str:
     return json.dumps(value)[:200]
 
 
-def _layer(path: str | Path, arrays: dict[str, NDArray[Any]], index: int) -> LayerTrace:
+def _layer(path: str | Path, arrays: dict[str, NDArray[Any]], folder: str) -> LayerTrace:
     """Return the trace of one layer."""
-    fields = {name: _array(path, arrays, f"layers/{index}/{name}") for name in _FIELDS}
-    return LayerTrace(**fields, value=arrays.get(f"layers/{index}/value"))
+    fields = {name: _array(path, arrays, f"{folder}/{name}") for name in _FIELDS}
+    return LayerTrace(**fields, value=arrays.get(f"{folder}/value"))
 
 
 def _array(path: str | Path, arrays: dict[str, NDArray[Any]], name: str) -> NDArray[Any]:
@@ -218,7 +222,7 @@ def _check_sops(path: str | Path, trace: Trace, network: Network) -> None:
     """Raise `ActivityError` unless the SOPs are those of the events and the network's edges."""
     from seneca_sim.activity.synaptic import trace_sops
 
-    expected = trace_sops(network, trace.layers)
+    expected = trace_sops(network, trace.layers, trace.held)
     if trace.sops.dtype != np.int64 or trace.sops.shape != expected.shape:
         raise ActivityError(
             f"{path}: sops must be int64 of shape {expected.shape}, not {trace.sops.dtype} of shape {trace.sops.shape}"

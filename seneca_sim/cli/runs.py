@@ -88,6 +88,9 @@ def run(
     weights: Weights = None,
     overflow: Overflow = "saturate",
     seed: Annotated[int, typer.Option("--seed", help="Of whatever is drawn at random.")] = 0,
+    begin: Annotated[
+        int, typer.Option("--begin", help="First step that the chip runs; recurrent layers hold the step before.")
+    ] = 0,
     warmup: Annotated[int, typer.Option("--warmup", help="First steps to leave out of latencies and intervals.")] = 0,
     output: Output = None,
     json: Json = False,
@@ -98,7 +101,7 @@ def run(
     shaped = {"crop": crop, "pool": pool, "resize": resize, "swap_xy": swap_xy, "flip_polarity": flip_polarity}
     seen = {"input": input_, "events": events, "activity": activity, "steps": steps, "slice": slice_, "seed": seed}
     chosen = {"chip": chip, "set": tuple(set_ or ()), "mapping": mapping, "goal": goal, "cores": cores}
-    timed = {"engine": engine, "noc": noc, "order": order, "warmup": warmup}
+    timed = {"engine": engine, "noc": noc, "order": order, "begin": begin, "warmup": warmup}
     function = {"dt_us": dt_us, "reset": reset, "max_spikes": max_spikes, "numerics": numerics, "overflow": overflow}
     built = network_options(state, size, width, network_set, reset_every=reset_every, weights=weights)
     with live_progress() as progress:

@@ -37,13 +37,13 @@ class LayerCosts:
     value_bits: int = 0
     """Bits of one value of the layer's events in a packet; 0 for binary events."""
 
-    def touched_only(self, step: int) -> bool:
-        """Return whether untouched positions are skipped in a step.
+    def touched_only(self, step: int, *, continues: bool = False) -> bool:
+        """Return whether untouched positions are skipped in a step of a trace, which may continue an earlier one.
 
         >>> LayerCosts(evaluate="touched_later").touched_only(0), LayerCosts(evaluate="touched_later").touched_only(1)
         (False, True)
         """
-        return self.evaluate == "touched" or (self.evaluate == "touched_later" and step > 0)
+        return self.evaluate == "touched" or (self.evaluate == "touched_later" and (continues or step > 0))
 
 
 @dataclass(frozen=True, slots=True)

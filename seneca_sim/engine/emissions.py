@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seneca_sim.activity.trace import LayerTrace, Trace
+from seneca_sim.activity.trace import LayerTrace
 
 __all__ = ["ChannelPool", "SplitLayer", "emissions_of"]
 
@@ -22,10 +23,10 @@ class ChannelPool:
     base: NDArray[np.int64]
 
     @classmethod
-    def of(cls, trace: Trace) -> ChannelPool:
-        """Pool the channels of a trace."""
-        sizes = [len(layer.channel) for layer in trace.layers]
-        channel = np.concatenate([layer.channel for layer in trace.layers] + [np.zeros(1, np.int32)])
+    def of(cls, layers: Sequence[LayerTrace]) -> ChannelPool:
+        """Pool the channels of the layers of a trace."""
+        sizes = [len(layer.channel) for layer in layers]
+        channel = np.concatenate([layer.channel for layer in layers] + [np.zeros(1, np.int32)])
         return cls(channel.astype(np.int32), np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
 
 

@@ -50,19 +50,7 @@ class LayerTrace:
 
     def first(self, n_steps: int) -> LayerTrace:
         """Return the first steps, all if there are not more."""
-        if n_steps >= self.n_steps:
-            return self
-        positions = self.step_start[n_steps]
-        events = self.first_event[positions]
-        return LayerTrace(
-            self.step_start[: n_steps + 1],
-            self.position[:positions],
-            self.first_event[: positions + 1],
-            self.channel[:events],
-            None if self.value is None else self.value[:events],
-            self.neuron_events[:n_steps],
-            self.saturations[:n_steps],
-        )
+        return self if n_steps >= self.n_steps else self._steps(0, n_steps)
 
     def repeated(self, times: int) -> LayerTrace:
         """Return each step so many times, one behind the other."""
@@ -72,16 +60,24 @@ class LayerTrace:
 
     def step(self, number: int) -> LayerTrace:
         """Return one step."""
-        first, last = self.step_start[number : number + 2]
-        begin, end = self.first_event[first], self.first_event[last]
+        return self._steps(number, number + 1)
+
+    def since(self, step: int) -> LayerTrace:
+        """Return the steps from one on."""
+        return self._steps(step, self.n_steps)
+
+    def _steps(self, begin: int, end: int) -> LayerTrace:
+        """Return some consecutive steps."""
+        first, last = self.step_start[begin], self.step_start[end]
+        low, high = self.first_event[first], self.first_event[last]
         return LayerTrace(
-            np.array([0, last - first]),
+            self.step_start[begin : end + 1] - first,
             self.position[first:last],
-            self.first_event[first : last + 1] - begin,
-            self.channel[begin:end],
-            None if self.value is None else self.value[begin:end],
-            self.neuron_events[number : number + 1],
-            self.saturations[number : number + 1],
+            self.first_event[first : last + 1] - low,
+            self.channel[low:high],
+            None if self.value is None else self.value[low:high],
+            self.neuron_events[begin:end],
+            self.saturations[begin:end],
         )
 
     def cells(self, shape: tuple[int, int, int]) -> NDArray[np.int64]:

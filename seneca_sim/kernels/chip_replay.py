@@ -50,8 +50,8 @@ def try_replay(m: int, core: int, part_number: int, now: int) -> int:
         return NOTHING
     counts = part_counts_at(m, step * settings_of(m).n_parts + part_number)
     looked = 0
-    last = start_at(m, part.sender * (settings_of(m).steps + 1) + step) if step > 0 else 0
-    while step > 0 and part.replay_emission < last:
+    last = start_at(m, part.sender * (settings_of(m).steps + 1) + step)
+    while part.replay_emission < last:
         emission = emission_at(m, part.replay_emission)
         column = emission.position % sender.width - sender.x0
         if emission.position // sender.width - sender.y0 != row:

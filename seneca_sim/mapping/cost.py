@@ -47,24 +47,23 @@ def sent_values(
 ) -> Sent:
     """Return what a layer sends if its channels are cut before the channels `cuts` (each range makes packets of its own).
 
-    With `delay`, what its replay sends: the values of the step before; the first step, which has none, does not count.
+    With `delay`, what its replay sends: the values of the step before; a first step that has none does not count.
     """
     channels, rows, columns = network.layers[number].out_shape
     edges = (0, *cuts, channels)
     if trace is None:
         position = np.repeat(np.arange(rows * columns, dtype=np.int64), len(edges) - 1)
         return Sent(position // columns, position % columns, np.tile(np.ediff1d(edges), rows * columns), 1.0)
-    layer = trace.layers[number]
-    kept = int(layer.step_start[-1 - delay])
-    position = layer.position[:kept].astype(np.int64)
-    values: Index = np.ediff1d(layer.first_event[: kept + 1])
+    steps = trace.replayed(number) if delay else trace.layers[number]
+    position = steps.position.astype(np.int64)
+    values: Index = np.ediff1d(steps.first_event)
     if cuts:
         visit = np.repeat(np.arange(len(position), dtype=np.int64), values) * (len(cuts) + 1)
-        visit += np.searchsorted(np.asarray(cuts), layer.channel[: len(visit)], side="right")
+        visit += np.searchsorted(np.asarray(cuts), steps.channel, side="right")
         counts = np.bincount(visit, minlength=1)
         visits = np.flatnonzero(counts)
         position, values = position[visits // (len(cuts) + 1)], counts[visits]
-    return Sent(position // columns, position % columns, values.astype(np.int64), 1.0 / max(1, layer.n_steps - delay))
+    return Sent(position // columns, position % columns, values.astype(np.int64), 1.0 / max(1, steps.n_steps))
 
 
 def packet_flits(layer: Layer, chip: Chip, timing: Timing, values: Index) -> tuple[Index, Index]:

@@ -1,6 +1,6 @@
 """One frame of a detector on a chip, in the steady state: drawn from densities, mapped, run, and read off.
 
-Activity has two steps, the first cut to what recurrent layers leave behind; figures are those of the second.
+Of the step before, it has what recurrent layers hold of it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Frame", "FrameRun", "memory_bits", "prepared_frame", "run_frame"]
 
 WORD_BITS = 16
-_STEP = 1
-"""The step that is read off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +36,21 @@ class Frame:
     """What is run: a network and what its layers send."""
 
     network: Network
-    full: Trace
-    """Two full steps: what mappings are made for."""
-    steady: Trace
-    """The same, the first step cut to recurrent layers."""
+    trace: Trace
+    """One step; recurrent layers hold the step before."""
 
     @property
     def gsop(self) -> float:
-        """Synaptic operations of the step [10^9]."""
-        return float(self.steady.sops[_STEP].sum()) / 1e9
+        """Synaptic operations [10^9]."""
+        return float(self.trace.sops.sum()) / 1e9
 
 
 def prepared_frame(network: Network, densities: Densities) -> Frame:
     """Draw the activity of a frame."""
-    from seneca_sim.activity.steady import steady_step
+    from seneca_sim.activity.excerpt import excerpt
     from seneca_sim.activity.synthetic import synthetic_trace
 
-    full = synthetic_trace(network, densities, steps=2)
-    return Frame(network, full, steady_step(network, full))
+    return Frame(network, excerpt(network, synthetic_trace(network, densities, steps=2), 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +65,12 @@ class FrameRun:
     @property
     def latency_ms(self) -> float:
         """Latency [ms]."""
-        return float(self.result.steps["latency_us"].iloc[_STEP]) / 1e3
+        return float(self.result.summary["latency_us"]) / 1e3
 
     @property
     def energy_mj(self) -> float:
         """Energy [mJ]."""
-        return float(self.result.steps["energy_uj"].iloc[_STEP]) / 1e3
+        return float(self.result.summary["energy_uj"]) / 1e3
 
     def idle_lanes_mj(self) -> float:
         """Return the energy of lanes that idle in incomplete chunks of integration [mJ]."""
@@ -84,7 +79,7 @@ class FrameRun:
 
         prices, network = price_table(self.chip), self.frame.network
         idle_pj = 0.0
-        inlets = iter(self.result.record.counts.inlets[_STEP].tolist())
+        inlets = iter(self.result.record.counts.inlets[0].tolist())
         for part in self.mapping.parts:
             layer = network.layers[part.layer]
             for edge in layer.edges:
@@ -103,8 +98,8 @@ class FrameRun:
         layers, counts = self.frame.network.layers, self.result.record.counts
         base = np.zeros(len(self.mapping.place))
         rates = np.zeros((len(base), len(layers)))
-        fired = counts.parts[_STEP, :, PART_COUNTERS.index("lc_cycles")].tolist()
-        received = iter(counts.inlets[_STEP, :, INLET_COUNTERS.index("lc_cycles")].tolist())
+        fired = counts.parts[0, :, PART_COUNTERS.index("lc_cycles")].tolist()
+        received = iter(counts.inlets[0, :, INLET_COUNTERS.index("lc_cycles")].tolist())
         for part, cycles in zip(self.mapping.parts, fired, strict=True):
             base[part.core] += cycles
             for edge in layers[part.layer].edges:
@@ -122,9 +117,7 @@ def run_frame(frame: Frame, chip: Chip, mapping: Mapping, engine: Engine = "fast
     """Run a frame on the mesh."""
     from seneca_sim.simulation import simulate
 
-    result = simulate(
-        frame.network, activity=frame.steady, chip=chip, mapping=mapping, engine=engine, noc="mesh", warmup=_STEP
-    )
+    result = simulate(frame.network, activity=frame.trace, chip=chip, mapping=mapping, engine=engine, noc="mesh")
     return FrameRun(frame, chip, mapping, result)
 
 

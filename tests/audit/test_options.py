@@ -73,6 +73,7 @@ CASES = {  # option: (base, change, fields that must differ, fields that must no
     "swap_xy": (BASE, {"swap_xy": True}, ("events", "sops"), ("memory_unique_bits", "steps")),
     "flip_polarity": (BASE, {"flip_polarity": True}, ("events", "class_scores"), ("memory_unique_bits", "steps")),
     "seed": (SYNTHETIC, {"seed": 4}, ("seed", "latency_us"), ("events", "memory_unique_bits")),
+    "begin": (BASE, {"begin": 2}, ("steps", "energy_uj", "sops"), ("memory_unique_bits",)),
     "warmup": (BASE, {"warmup": 2}, ("warmup", "latency_us"), ("energy_uj", "sops")),
 }
 

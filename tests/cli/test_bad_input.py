@@ -71,6 +71,8 @@ CASES = [
     ),
     ("run --steps 0", "steps must be an integer >= 1, not 0"),
     ("run --steps -5", "steps must be an integer >= 1, not -5"),
+    ("run --begin 24", "begin must be one of the 24 steps of the run, 0 to 23, not 24"),
+    ("run --begin 20 --warmup 4", "warmup of 4 leaves none of the run's 4 steps; run more or warm up less"),
     ("run --warmup 24", "warmup of 24 leaves none of the run's 24 steps; run more or warm up less"),
     ("run --engine fats", "engine must be one of reference, fast, estimate, not 'fats'; did you mean fast?"),
     (

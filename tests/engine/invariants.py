@@ -17,10 +17,11 @@ Event = tuple[int, int, int, int]
 
 
 def events_of(trace: Trace, network: Network, layer: int) -> list[Event]:
-    """Return (step, row, column, channel) of every event of a layer."""
-    own, columns = trace.layers[layer], network.layers[layer].out_shape[2]
+    """Return (step, row, column, channel) of every event of a layer; what it holds at the begin is of step -1."""
+    columns = network.layers[layer].out_shape[2]
     return [
-        (step, int(own.position[k]) // columns, int(own.position[k]) % columns, int(channel))
+        (first + step, int(own.position[k]) // columns, int(own.position[k]) % columns, int(channel))
+        for first, own in [(-1, held) for held in trace.held[layer : layer + 1]] + [(0, trace.layers[layer])]
         for step in range(own.n_steps)
         for k in range(int(own.step_start[step]), int(own.step_start[step + 1]))
         for channel in own.channel[own.first_event[k] : own.first_event[k + 1]]

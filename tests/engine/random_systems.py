@@ -121,7 +121,9 @@ def random_trace(rng: np.random.Generator, network: Network, steps: int) -> Trac
     layers = tuple(
         random_layer_trace(rng, layer.out_shape, steps, rng.choice([0.0, 0.05, 0.3, 0.8])) for layer in network.layers
     )
-    return Trace(layers, "synthetic", np.zeros((steps, 1), dtype=np.int64))
+    (own,) = rng.spawn(1)
+    held = tuple(random_layer_trace(own, layer.out_shape, 1, 0.3) for layer in network.layers)
+    return Trace(layers, "synthetic", np.zeros((steps, 1), dtype=np.int64), held=held if own.random() < 0.5 else ())
 
 
 def random_layer_trace(rng: np.random.Generator, shape: tuple[int, int, int], steps: int, density: float) -> LayerTrace:

@@ -325,6 +325,12 @@ def broadcast_touches_a_position(patch: Patch) -> None:
     patch.setattr(decoding, "integrate", touching)
 
 
+def nothing_is_held_at_the_begin(patch: Patch) -> None:
+    """The first step replays an empty map, whatever the trace holds."""
+    held = replaying.Replay._held
+    patch.setattr(replaying.Replay, "_held", lambda self, position: held(self, position) if self.step else [])
+
+
 def replay_waits_for_nobody(patch: Patch) -> None:
     """A replay waits for edges without delay on which nobody reaches the part."""
     is_due = replaying.Replay.is_due
@@ -368,6 +374,7 @@ MUTATIONS: list[Mutation] = [
     broadcast_pays_a_kernel_position,
     broadcast_channels_share_a_group,
     broadcast_touches_a_position,
+    nothing_is_held_at_the_begin,
     replay_waits_for_nobody,
 ]
 

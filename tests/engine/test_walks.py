@@ -5,9 +5,11 @@ A line reads "start-end work": the unit works in the cycles from `start` up to, 
 
 from __future__ import annotations
 
+from seneca_sim.activity.excerpt import excerpt
+from seneca_sim.engine.reference.system import System
 from seneca_sim.graph.network import Edge
 from seneca_sim.mapping.types import Part
-from tests.engine.systems import Case, conv, inlet_counts, layer, part_counts, source, states, table, walked
+from tests.engine.systems import Case, conv, inlet_counts, layer, line, part_counts, source, states, table, walked
 
 ONE_CORE = Case(
     layers=(source(4, 2), layer("conv", (1, 4, 2), conv(0), is_output=True)),
@@ -301,6 +303,37 @@ RECURRENT = Case(
     steps=2,
 )
 """A recurrent cell of two rows over two steps; what it sent in step 0 is replayed to itself in step 1."""
+
+
+def test_a_recurrent_cell_begins_with_what_it_holds_of_the_step_before() -> None:
+    network, mapping, trace, timing, costs = RECURRENT.inputs()
+    system = System(network, mapping, excerpt(network, trace, 1), timing, costs)
+    system.run()
+    assert [line(entry) for entry in system.entries if entry.unit == "host 0"] == table("""
+        0-1 send token 0
+        1-2 send token 1
+    """)
+    assert [line(entry) for entry in system.entries if entry.unit == "core 0 riscv"] == table("""
+        3-4 decode token 0
+        4-5 decode token 1
+        5-9 replay values (0, 0)
+        9-10 inject packet (0, 0)
+        10-14 decode packet (0, 0)
+        14-15 replay token 0
+        15-16 inject token 0
+        16-17 decode token 0
+        17-18 fire (0, 0)
+        18-20 replay token 1
+        20-21 inject token 1
+        21-22 decode token 1
+        22-23 fire (1, 0)
+        23-24 send token 0
+        24-25 inject token 0
+        28-31 send values (1, 0)
+        31-33 inject packet (1, 0)
+        33-34 send token 1
+        34-35 inject token 1
+    """)
 
 
 def test_a_recurrent_cell_replays_the_step_before_row_by_row() -> None:

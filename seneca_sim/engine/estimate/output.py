@@ -73,7 +73,7 @@ def _firing(design: Design, number: int, values: Flags, touched: Flags | None) -
     layer, costs = design.network.layers[part.layer], design.costs.layers[part.layer]
     fired = np.ones_like(values)
     for step in range(design.steps):
-        if costs.touched_only(step):
+        if costs.touched_only(step, continues=design.trace.continues):
             fired[step] = values[step] if touched is None else values[step] | touched[step]
     rows, columns = part_axis(layer, 0, part.rows), part_axis(layer, 1, part.columns)
     bounds = np.append(np.arange(part.channels[0], part.channels[1], design.timing.event_fifo), part.channels[1])

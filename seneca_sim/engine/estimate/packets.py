@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seneca_sim.engine.estimate.design import Design
 
-__all__ = ["Packets", "packets_of", "replayed"]
+__all__ = ["Packets", "packets_of"]
 
 Index = NDArray[np.int64]
 
@@ -52,6 +52,15 @@ class Packets:
         step, y, x, sender = self.step[kept], self.y[kept], self.x[kept], self.sender[kept]
         return Packets(step, y, x, sender, self.first[kept], self.count[kept], self.flits[kept], self.shape)
 
+    def after_first_step(self) -> Packets:
+        """Return the packets of all steps but the first, which are numbered from 0 again."""
+        later = self.at(self.step > 0)
+        return replace(later, step=later.step - 1, shape=(self.shape[0] - 1, *self.shape[1:]))
+
+    def before_last_step(self) -> Packets:
+        """Return the packets of all steps but the last."""
+        return replace(self.at(self.step < self.shape[0] - 1), shape=(self.shape[0] - 1, *self.shape[1:]))
+
 
 def summed(place: Index, amount: NDArray[np.generic], size: int) -> Index:
     """Return (size,) sums of whole amounts by place (exact below 2**53)."""
@@ -59,7 +68,10 @@ def summed(place: Index, amount: NDArray[np.generic], size: int) -> Index:
 
 
 def packets_of(design: Design, layer: int) -> Packets:
-    """Return what a layer sends: one packet per position, fire task and packet capacity (`engine/timing.md` 9)."""
+    """Return what a layer sends: one packet per position, fire task and packet capacity (`engine/timing.md` 9).
+
+    Step 0 is what it holds from the step before the run; what it replays are all steps but the last.
+    """
     timing, shape = design.timing, design.network.layers[layer].out_shape
     pairs = timing.flit_bits // (max(1, (shape[0] - 1).bit_length()) + design.costs.layers[layer].value_bits)
     pairs = max(1, pairs)
@@ -68,7 +80,7 @@ def packets_of(design: Design, layer: int) -> Packets:
     step, position, sender, first, count = (np.concatenate(columns) for columns in zip(*tables, strict=True))
     y, x = np.divmod(position, shape[2])
     flits = timing.header_flits + -(-count // pairs)
-    return Packets(step, y, x, sender, first, count, flits, (design.steps, shape[1], shape[2]))
+    return Packets(step, y, x, sender, first, count, flits, (design.steps + 1, shape[1], shape[2]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +124,7 @@ def _families(tasks: list[_Task]) -> list[list[_Task]]:
 
 def _split(design: Design, layer: int, tasks: list[_Task], capacity: int) -> tuple[Index, ...]:
     """Return (step, position, sender, first value, count) of packets of at most `capacity` values, step by step."""
-    trace = design.trace.layers[layer]
+    trace = design.sent[layer]
     task_of = np.full(design.network.layers[layer].shape[0], -1, np.int16)
     for number, task in enumerate(tasks):
         task_of[slice(*task.channels)] = number
@@ -123,7 +135,7 @@ def _split(design: Design, layer: int, tasks: list[_Task], capacity: int) -> tup
     first = np.flatnonzero(begins)
     count = np.diff(np.append(first, len(of_value)))
     site = np.searchsorted(trace.first_event, first, side="right") - 1
-    step = np.repeat(np.arange(design.steps), np.diff(trace.step_start))[site]
+    step = np.repeat(np.arange(trace.n_steps), np.diff(trace.step_start))[site]
     position = trace.position[site].astype(np.int64)
     sender = np.stack([task.sender for task in tasks])[of_value[first], position]
     sender[of_value[first] < 0] = -1
@@ -137,9 +149,3 @@ def _split(design: Design, layer: int, tasks: list[_Task], capacity: int) -> tup
     number = np.arange(len(which)) - np.repeat(np.cumsum(packets) - packets, packets)
     taken = np.minimum(capacity, count[which] - number * capacity)
     return step[which], position[which], sender[which], first[which] + number * capacity, taken
-
-
-def replayed(packets: Packets) -> Packets:
-    """Return the packets that the replays of a layer send: in each step those of the step before."""
-    again = packets.at(packets.step < packets.shape[0] - 1)
-    return Packets(again.step + 1, again.y, again.x, again.sender, again.first, again.count, again.flits, again.shape)

@@ -14,7 +14,7 @@ from seneca_sim.engine.estimate.groups import is_grouped
 from seneca_sim.engine.estimate.intake import Intake, Source, intake_of
 from seneca_sim.engine.estimate.outline import InletAxis, inlet_axis, part_axis
 from seneca_sim.engine.estimate.output import Output, firing_of, replay_of, sending_of
-from seneca_sim.engine.estimate.packets import Packets, packets_of, replayed
+from seneca_sim.engine.estimate.packets import Packets, packets_of
 from seneca_sim.engine.estimate.reach import Reach, reach_of
 from seneca_sim.engine.estimate.trees import paths_of, trees_of
 
@@ -97,10 +97,11 @@ def work_of(design: Design) -> Work:
 def _add_packets(work: Work, layer: int) -> None:
     """Add what a layer sends, and what it replays."""
     design = work.design
-    work.packets[layer, 0] = packets_of(design, layer)
+    packets = packets_of(design, layer)
+    work.packets[layer, 0] = packets.after_first_step()
     work.reach[layer, 0] = reach_of(design, layer, 0)
     if any(edge.delay and edge.source == layer for other in design.network.layers for edge in other.edges):
-        work.packets[layer, 1] = replayed(work.packets[layer, 0])
+        work.packets[layer, 1] = packets.before_last_step()
         work.reach[layer, 1] = reach_of(design, layer, 1)
 
 
@@ -113,7 +114,7 @@ def _add_intakes(work: Work) -> None:
     for inlet in design.inlets:
         key = inlet.link.source, inlet.link.delay
         if key not in sources:
-            sources[key] = Source(work.packets[key], design.trace.layers[key[0]].channel)
+            sources[key] = Source(work.packets[key], design.sent[key[0]].channel)
         part = design.mapping.parts[inlet.part]
         box = inlet.edge, part.rows, part.columns
         if box not in axes:

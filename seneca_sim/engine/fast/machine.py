@@ -39,8 +39,9 @@ def margin_of(plan: Plan) -> int:
 
 def build_machine(plan: Plan) -> records.Machine:
     """Build all arrays of a run."""
-    channels = ChannelPool.of(plan.trace)
-    emissions, emission_start = emission_records(plan, channels)
+    sent = plan.trace.with_held()
+    channels = ChannelPool.of(sent)
+    emissions, emission_start = emission_records(plan, sent, channels)
     groups, sender_groups, branches = group_records(plan)
     masks, mask_at = mask_words(plan)
     margin = margin_of(plan)
@@ -72,7 +73,7 @@ def build_machine(plan: Plan) -> records.Machine:
         "emissions": emissions,
         "entries": free_list(records.NODE, POOL * margin, "next"),
         "wheel": filled(4 * records.WHEEL_SLOTS, records.FIRST),
-        "emission_start": np.ascontiguousarray(emission_start),
+        "emission_start": np.ascontiguousarray(emission_start[:, 1:]),
         "table": plan.table.array(),
         "channel": channels.channel,
         "mask": masks,

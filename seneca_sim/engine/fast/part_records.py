@@ -34,7 +34,9 @@ def part_records(plan: Plan, emission_start: NDArray[np.int64]) -> tuple[NDArray
         fresh, windows = zip(*(fresh_tables(plan, plan_part, axis) for axis in (0, 1)), strict=True)
         low = [begin - plan_part.neurons[0][0] for begin, _ in plan_part.windows[0]]
         channels = part.channels[1] - part.channels[0]
-        touched_from = {"always": ALWAYS, "touched": 0, "touched_later": 1}[costs.evaluate]
+        touched_from = {"always": ALWAYS, "touched": 0, "touched_later": 0 if plan.trace.continues else 1}[
+            costs.evaluate
+        ]
         bubble = plan.timing.lc_chunk
         fill(
             record,
@@ -72,7 +74,7 @@ def part_records(plan: Plan, emission_start: NDArray[np.int64]) -> tuple[NDArray
             n_inlets=n_inlets,
             gate_first=min(gates, default=0),
             n_gates=len(gates),
-            emission=emission_start[number, 0],
+            emission=emission_start[number, 1],
             replay_emission=emission_start[number, 0],
             noted_step=-1,
             early_replay=plan.timing.early_replay or _feeds_back(plan, plan_part.layer) or not _hears(plan, plan_part),

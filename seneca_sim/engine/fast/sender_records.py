@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seneca_sim.activity.trace import LayerTrace
 from seneca_sim.engine.emissions import ChannelPool, SplitLayer, emissions_of
 from seneca_sim.engine.fast.blank import fill
 from seneca_sim.engine.fast.branches import branch_words
@@ -25,8 +26,13 @@ Tree = tuple[int, frozenset[tuple[int, int, int]]]
 """Source, and (router, output port, feeds there) of its exits."""
 
 
-def emission_records(plan: Plan, channels: ChannelPool) -> tuple[NDArray[np.void], NDArray[np.int64]]:
-    """Return the emissions of all senders back to back, and where each step of each sender begins."""
+def emission_records(
+    plan: Plan, sent: Sequence[LayerTrace], channels: ChannelPool
+) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+    """Return the emissions of all senders back to back, and where each step of each sender begins: first the step before the run.
+
+    `sent` are the layers of the trace with what they hold at its begin (`Trace.with_held`).
+    """
     tables: list[NDArray[np.int64]] = []
     starts: list[NDArray[np.int64]] = []
     base = 0
@@ -35,7 +41,7 @@ def emission_records(plan: Plan, channels: ChannelPool) -> tuple[NDArray[np.void
         number: SplitLayer.of(
             trace, [span for span, sender in zip(spans, plan.senders, strict=True) if sender.layer == number]
         )
-        for number, trace in enumerate(plan.trace.layers)
+        for number, trace in enumerate(sent)
     }
     for span, sender in zip(spans, plan.senders, strict=True):
         if sender.kind == 2:
@@ -100,7 +106,7 @@ def sender_records(plan: Plan, emission_start: NDArray[np.int64], places: list[t
             port=WEST if sender.kind == 1 else LOCAL,
             owner=-1 - sender.host if sender.kind == 1 else sender.part,
             core=sender.core,
-            emission=emission_start[number, 0],
+            emission=emission_start[number, 1],
         )
     return table
 

@@ -56,7 +56,8 @@ def _has_values(core: Core, part: Part) -> bool:
 
 
 def _is_untouched(core: Core, part: Part) -> bool:
-    return part.costs.touched_only(part.step) and not part.is_touched() and not _has_values(core, part)
+    touched_only = part.costs.touched_only(part.step, continues=core.system.trace.continues)
+    return touched_only and not part.is_touched() and not _has_values(core, part)
 
 
 def _obstacle(core: Core, part: Part) -> Obstacle | None:

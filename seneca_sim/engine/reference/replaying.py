@@ -74,8 +74,6 @@ class Replay:
         return len(columns), None, []
 
     def _held(self, position: Position) -> list[tuple[int, ...]]:
-        if self.step == 0:
-            return []
         system, size = self.core.system, self.core.system.sizes[self.part.layer_index]
         return [
             packet

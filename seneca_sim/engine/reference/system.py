@@ -71,7 +71,7 @@ class System:
             PacketSize.of(timing, layer.shape[0], cost.value_bits)
             for layer, cost in zip(network.layers, costs.layers, strict=True)
         ]
-        self._values = [_by_position(layer) for layer in trace.layers]
+        self._values = [_by_position(layer) for layer in trace.with_held()]
         self.parts = self._build_parts()
         self.depths = self._set_depths()
         outlets = self._build_outlets()
@@ -118,7 +118,7 @@ class System:
         return self.layer_values(part.layer_index, step, position, channels)
 
     def layer_values(self, layer: int, step: int, position: Position, channels: range) -> tuple[int, ...]:
-        """Return the channels of a layer, among some, that send a value at a position in a step."""
+        """Return the channels of a layer, among some, that send a value at a position in a step; -1 is the one before the run."""
         place = position[0] * self.network.layers[layer].out_shape[2] + position[1]
         return tuple(channel for channel in self._values[layer].get((step, place), ()) if channel in channels)
 
@@ -220,10 +220,10 @@ class System:
 
 
 def _by_position(layer: LayerTrace) -> dict[tuple[int, int], tuple[int, ...]]:
-    """Return the channels that send a value, by (step, position)."""
+    """Return the channels that send a value, by (step, position), of a trace whose first step is the one before the run."""
     values = {}
     for step in range(layer.n_steps):
         for index in range(int(layer.step_start[step]), int(layer.step_start[step + 1])):
             channels = layer.channel[layer.first_event[index] : layer.first_event[index + 1]]
-            values[step, int(layer.position[index])] = tuple(int(channel) for channel in channels)
+            values[step - 1, int(layer.position[index])] = tuple(int(channel) for channel in channels)
     return values

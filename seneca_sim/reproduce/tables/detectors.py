@@ -159,7 +159,7 @@ def _hardware(table: str, name: str, size: str) -> tuple[list[Row], str, str]:
     rule, number = _activity(method.activity)
     network, chip = lower(build_published(method.network, {"size": _SIZES[size]})), load_chip(_CHIP)
     frame = prepared_frame(network, ruled_densities(network, rule, frame_densities(network, rule, number)))
-    mapping = automatic_mapping(network, chip, goal="balanced", cores=method.cores, trace=frame.full)
+    mapping = automatic_mapping(network, chip, goal="balanced", cores=method.cores, trace=frame.trace)
     run = run_frame(frame, chip, mapping)
     label = f"{name}, {_TITLES[size]} (best mapping)"
     source = f"densities of activity {method.activity}, {_CHIP}, at most {method.cores} cores, engine fast, mesh"

@@ -1,7 +1,7 @@
 """The SEED hardware table: energy, latency, memory, cores and operations of one step of SEED and RED.
 
-Networks are the published names, activity files follow one rule (`models/activities/rules/zeros.yaml`), latencies are of the second
-of two steps on preset `seneca-seed-table`, engine `fast` on the mesh. Nothing is set for a single row but its budget of cores.
+Networks are the published names, activity files follow one rule (`models/activities/rules/zeros.yaml`), latencies are of a
+step behind another one, on preset `seneca-seed-table` and its mesh, by engine `fast`. Only the budget of cores is set row by row.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ _NOTES = (
     "uniform densities: the other extreme rule, activities/rules/uniform.yaml, every layer alike, whatever it sends",
     "cores: layers are cut into powers of two of equal ranges of channels, at least a chunk of lanes each, then strips of columns, "
     "within 256 cores (SEED), 1446 (RED) or as few as fit; layers with the same weights (the head) share cores",
-    "latency is that of the second of two steps; in the first only recurrent layers send",
+    "latency is that of a step in the steady state: recurrent layers hold what they sent in the step before, which is not run",
     "the depths of FIFOs and the width of flits of the preset, the rule that spends a budget by doubling, how small its ranges of "
     "channels may be (for less traffic), and heads that share cores were settled with these latencies in view: they hold for all "
     "rows alike, but the rows are no blind test of them",
@@ -150,7 +150,7 @@ def ruled_rows(published: PublishedRow, run: FrameRun) -> Iterator[Row]:
 
 def _ruled_mapping(frame: Frame, chip: Chip, case: Case) -> Mapping:
     """Return the mapping by the rule of the published table."""
-    return automatic_mapping(frame.network, chip, goal="power-of-two", cores=case.budget, trace=frame.full)
+    return automatic_mapping(frame.network, chip, goal="power-of-two", cores=case.budget, trace=frame.trace)
 
 
 def _fit(published: PublishedRow, network: Network, rule: str) -> Fit:
@@ -204,7 +204,7 @@ def _own_mappings(frame: Frame, chip: Chip, cores: int) -> Iterator[tuple[str, M
     """Yield the goals that can be met on so many cores, and their mappings."""
     for goal in _OWN_GOALS:
         try:
-            yield goal, automatic_mapping(frame.network, chip, goal=goal, cores=cores, trace=frame.full)
+            yield goal, automatic_mapping(frame.network, chip, goal=goal, cores=cores, trace=frame.trace)
         except MappingError:
             continue  # equal parts need more cores than were published
 
