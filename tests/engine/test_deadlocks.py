@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from seneca_sim.engine import fast
 from seneca_sim.engine.costs import Costs
 from seneca_sim.engine.reference import run
 from seneca_sim.errors import DeadlockError, GraphError
+from seneca_sim.mapping.types import Part
 from tests.engine.random_systems import RandomSystem, random_system
 from tests.engine.systems import TASK, Case, conv, layer, source
 from tests.engine.test_network_walks import PRODUCERS
@@ -114,3 +116,20 @@ def test_a_network_without_an_output_is_refused() -> None:
     with pytest.raises(GraphError) as caught:
         replace(ONE_CORE, layers=layers).run()
     assert str(caught.value) == "network 'case' has no output layer, so no step would ever end; mark one as output"
+
+
+@pytest.mark.parametrize("engine", [run, fast.run], ids=["reference", "fast"])
+def test_a_layer_that_blocks_behind_the_outputs_is_a_deadlock(engine) -> None:  # type: ignore[no-untyped-def]
+    chain = Case(
+        layers=(
+            source(4, 1),
+            layer("out", (1, 4, 1), conv(0, kernel=1), is_output=True),
+            layer("behind", (1, 4, 1), conv(1)),
+        ),
+        parts=(Part(1, 0, (0, 1), (0, 4), (0, 1), state_rows=1), Part(2, 1, (0, 1), (0, 4), (0, 1), state_rows=4)),
+        events={0: [(0, row, 0, 0) for row in range(4)], 1: [(0, row, 0, 0) for row in range(4)]},
+        mesh=(2, 1),
+    ).with_timing(flow_control="none", buffer_flits=64, input_flits=64)
+    assert engine(*chain.inputs()).steps[0, 4] > 0
+    with pytest.raises(DeadlockError, match=r"behind'? (channels 0-0 )?on core 1.* waits for"):
+        engine(*with_rows(chain, 1, 1).inputs())

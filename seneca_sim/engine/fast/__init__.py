@@ -12,7 +12,7 @@ from seneca_sim.activity.trace import Trace
 from seneca_sim.chip.timing import Timing
 from seneca_sim.engine.costs import Costs
 from seneca_sim.engine.counts import Counts
-from seneca_sim.engine.fast.deadlock import explain_deadlock
+from seneca_sim.engine.fast.deadlock import explain_deadlock, is_unfinished
 from seneca_sim.engine.fast.plan import Plan, make_plan
 from seneca_sim.errors import DeadlockError
 from seneca_sim.graph.network import Network
@@ -64,7 +64,7 @@ def _execute(plan: Plan, progress: Progress | None) -> Machine:
         if status == FULL:
             grow(machine, margin)
         elif status == QUIET and not (machine.settings["barrier"] and open_phase(machine.address)):
-            if int(machine.totals["steps_done"]) < steps:
+            if int(machine.totals["steps_done"]) < steps or is_unfinished(plan, machine):
                 raise DeadlockError(explain_deadlock(plan, machine))
             return machine
         if progress is not None:

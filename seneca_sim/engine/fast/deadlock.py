@@ -9,7 +9,13 @@ from seneca_sim.engine.fast.plan import Plan
 if TYPE_CHECKING:
     from seneca_sim.kernels.chip_machine import Machine
 
-__all__ = ["explain_deadlock"]
+__all__ = ["explain_deadlock", "is_unfinished"]
+
+
+def is_unfinished(plan: Plan, machine: Machine) -> bool:
+    """Return whether a part has not sent all of its rows, even if no output needs them."""
+    parts = machine["parts"]
+    return bool((parts["done_rows"] < plan.trace.n_steps * parts["rows"]).any())
 
 
 def explain_deadlock(plan: Plan, machine: Machine) -> str:

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from seneca_sim.engine.reference.part import Part
     from seneca_sim.engine.reference.system import System
 
-__all__ = ["explain"]
+__all__ = ["explain", "is_unfinished"]
+
+
+def is_unfinished(system: System) -> bool:
+    """Return whether a part has not sent all of its rows, even if no output needs them."""
+    return not all(_has_sent_all(part) for part in system.parts)
 
 
 def explain(system: System) -> str:

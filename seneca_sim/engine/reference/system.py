@@ -11,7 +11,7 @@ from seneca_sim.engine.costs import Costs
 from seneca_sim.engine.counts import Counts
 from seneca_sim.engine.reference.clock import Clock, Job
 from seneca_sim.engine.reference.core import Core
-from seneca_sim.engine.reference.deadlock import explain
+from seneca_sim.engine.reference.deadlock import explain, is_unfinished
 from seneca_sim.engine.reference.geometry import Box, Position
 from seneca_sim.engine.reference.host import Host
 from seneca_sim.engine.reference.ideal import Ideal
@@ -98,7 +98,7 @@ class System:
                 break
             self.clock.at(self.clock.last_effect + self.timing.barrier_cycles, self._open_phase)
             self.clock.environment.run()
-        if self.host.ended < self.trace.n_steps:
+        if self.host.ended < self.trace.n_steps or is_unfinished(self):
             raise DeadlockError(explain(self))
         makespan = self.clock.last_effect
         for core in self.cores:
