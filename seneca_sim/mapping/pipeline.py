@@ -13,10 +13,10 @@ input FIFOs hold. On cores with several layers rows are worked on in the order i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from numpy.typing import NDArray
 from seneca_sim.graph.network import Edge, Layer, Network
 from seneca_sim.mapping.cost import LayerCost
 from seneca_sim.mapping.geometry import Span, edge_axis, input_range, neuron_range, output_range, windows
+
+if TYPE_CHECKING:
+    from seneca_sim.kernels.row_times import RowTables
 
 __all__ = ["Range", "RowPipeline", "SharedCores", "row_pipeline", "row_shares"]
 
@@ -36,45 +39,39 @@ Row = tuple[int, int]
 Range = tuple[int, int]
 """(layer, number of its range of rows)"""
 
+BLOCK = 128
+"""Cuts that are looked at together: their times stay in the cache."""
 LEAST_SHARE = 1e-12
 """Share of a layer's load below which a range of rows has nothing to do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SharedCores:
-    """What the cores of an allocation have of each range, and until when they are busy."""
+    """What the cores of an allocation have of each range: cores, each once, and the load of the range on them [cycles per step]."""
 
     parts: Mapping[Range, tuple[Index, Real]]
-    """Cores, each once, and the load of the range on them [cycles per step]."""
-    busy: Real
-    """(cores,) [cycles]"""
+    n_cores: int
 
-    def worked(self, part: Range, share: float, start: float) -> float:
-        """Work on a share of a range as soon as its cores are free; return when the last of them has done so."""
-        cores, loads = self.parts[part]
-        self.busy[cores] = np.maximum(self.busy[cores], start) + share * loads
-        return float(self.busy[cores].max())
+    def lists(self, ranges: Sequence[Range]) -> tuple[Index, Index, NDArray[np.float64]]:
+        """Return (where each range begins, cores, loads)."""
+        cores, loads = zip(*(self.parts[part] for part in ranges), strict=True)
+        begin = np.cumsum([0, *map(len, cores)], dtype=np.int64)
+        return begin, np.concatenate(cores).astype(np.int64), np.concatenate(loads, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowPipeline:
-    """Rows of all layers in an order in which each comes after all that it waits for."""
+    """Rows of all layers, numbered through, and what each waits for."""
 
-    order: tuple[Row, ...]
-    needs: Mapping[Row, tuple[Need, ...]]
-    """Rows of the layers before it."""
-    grants: Mapping[Row, tuple[Row, ...]]
-    """Rows that must have been sent before it may be: of consumers, and of ranges of a producer before the one that it works on."""
-    share: Mapping[int, tuple[float, ...]]
-    """Per layer: share of its range's load that each output row has."""
-    ends: tuple[Row, ...]
+    tables: RowTables
+    order: Index
+    """The rows in an order in which each comes after all that it waits for."""
+    ranges: tuple[Range, ...]
+    """As `tables` number them."""
+    edges: tuple[tuple[int, int], ...]
+    """Pairs of layers, as `tables` number them."""
+    ends: Index
     """Last rows of the ranges of layers that nobody reads."""
-    part: Mapping[Row, Range]
-    """The range that each row is in."""
-    turns: frozenset[Range]
-    """Ranges that are served after the one before them."""
-    narrow: frozenset[int]
-    """Layers of which a row is one position: it takes in what it needs row by row and is sent when all work on it is done."""
 
     def latency(self, loads: Mapping[Range, Real], strips: Mapping[int, Real], held: Mapping[Range, float]) -> Real:
         """Return the latency of each cut (cuts,) [cycles].
@@ -82,93 +79,56 @@ class RowPipeline:
         Cuts are given by the loads of the heaviest part of each range, by the strips of each layer, and by the share of a range's
         load that waits in input FIFOs while the next range is served; none where there is no entry.
         """
-        return self._last(self._sent(loads, strips, held, None))
+        cuts = len(next(iter(loads.values())))
+        blocks = [slice(first, first + BLOCK) for first in range(0, cuts, BLOCK)]
+        return np.concatenate(
+            [self._last(self._sent(self.order, _at(loads, here), _at(strips, here), held, None)) for here in blocks]
+        )
 
     def shared_latency(
         self, loads: Mapping[Range, Real], strips: Mapping[int, Real], held: Mapping[Range, float], cores: SharedCores
     ) -> float:
         """Return the latency of one cut of which parts share cores [cycles]."""
-        alone = self._sent(loads, strips, held, None)
-        order = _ordered(self.needs, self.grants, {row: float(time[0]) for row, time in alone.items()})
-        return float(self._last(replace(self, order=order)._sent(loads, strips, held, cores))[0])
+        alone = self._sent(self.order, loads, strips, held, None)
+        order = _ordered(self.tables, alone[:, 0])
+        return float(self._last(self._sent(order, loads, strips, held, cores))[0])
 
-    def _last(self, sent: Mapping[Row, Real]) -> Real:
-        return np.asarray(np.max([sent[row] for row in self.ends], axis=0))
+    def in_turn(self, part: Range) -> bool:
+        """Return whether a range is served after the one before it."""
+        return bool(self.tables.turn[self.ranges.index(part)])
+
+    def _last(self, sent: Real) -> Real:
+        return np.asarray(sent[self.ends].max(axis=0))
 
     def _sent(
         self,
+        order: Index,
         loads: Mapping[Range, Real],
         strips: Mapping[int, Real],
         held: Mapping[Range, float],
         cores: SharedCores | None,
-    ) -> dict[Row, Real]:
-        """Return when each row is sent (cuts,)."""
-        begun: dict[Row, Real] = {}
-        sent: dict[Row, Real] = {}
-        taken: dict[Range, Real] = {}
-        gone: dict[Range, Real] = {}
-        turns = _Turns(strips)
-        nothing = np.zeros(len(next(iter(loads.values()))))
-        for row in self.order:
-            layer, number = row
-            part = self.part[row]
-            share = self.share[layer][number]
-            work = loads[part] * share
-            start = taken[part] if part in taken else self._served(part, taken, loads, held, nothing)
-            end = nothing
-            spread: Real | None = None
-            for source, first, last in self.needs[row]:
-                start = np.maximum(start, begun[source, first])
-                end = np.maximum(end, sent[source, last])
-                late, wide = turns.between(source, layer)
-                ready = begun[source, last]
-                if late is not None:
-                    ready = ready + late * (sent[source, last] - ready)
-                left = work / (last + 1 - first) if layer in self.narrow else work
-                end = np.maximum(end, ready + left)
-                if wide is not None:
-                    spread = wide if spread is None else np.maximum(spread, wide)
-            end = np.maximum(end, start + work)
-            if cores is not None:
-                end = np.maximum(end, cores.worked(part, share, float(start[0])))
-            taken[part] = end
-            free = gone.get(part, nothing)
-            for other in self.grants[row]:
-                free = np.maximum(free, sent[other])
-            opened = end if layer in self.narrow else start if spread is None else start + spread * (end - start)
-            begun[row] = np.maximum(free, opened)
-            sent[row] = gone[part] = np.maximum(free, end)
-        return sent
-
-    def _served(
-        self,
-        part: Range,
-        taken: Mapping[Range, Real],
-        loads: Mapping[Range, Real],
-        held: Mapping[Range, float],
-        nothing: Real,
     ) -> Real:
-        """Return when the first row of a range may come: where it is served in turn, when the range before has taken in its own."""
-        if part not in self.turns:
-            return nothing
-        before = part[0], part[1] - 1
-        return np.maximum(nothing, taken[before] - held.get(before, 0.0) * loads[before])
+        """Return when each row is sent (rows, cuts)."""
+        from seneca_sim.kernels.row_times import row_times
+
+        work = np.stack([loads[part] for part in self.ranges]).astype(np.float64)
+        above, below = ([strips[edge[end]] for edge in self.edges] for end in (0, 1))
+        shape = len(self.edges), work.shape[1]
+        late, spread = (
+            np.maximum(0.0, 1.0 - np.divide(*pair)).reshape(shape) for pair in ((above, below), (below, above))
+        )
+        kept = np.array([held.get(part, 0.0) for part in self.ranges])
+        if cores is None:
+            own = np.zeros(len(self.ranges) + 1, np.int64), np.zeros(0, np.int64), np.zeros(0)
+            return row_times(self.tables, order, work, (late, spread), kept, own, np.zeros(0))
+        return row_times(
+            self.tables, order, work, (late, spread), kept, cores.lists(self.ranges), np.zeros(cores.n_cores)
+        )
 
 
-class _Turns:
-    """Shares of a row by which strips served in turn begin late, between layers."""
-
-    def __init__(self, strips: Mapping[int, Real]):
-        self._strips = strips
-        self._known: dict[tuple[int, int], tuple[Real | None, Real | None]] = {}
-
-    def between(self, source: int, layer: int) -> tuple[Real | None, Real | None]:
-        """Return how late the last strip of a layer begins, and how late that of its source is sent; None where not at all."""
-        if (source, layer) not in self._known:
-            above, own = self._strips[source], self._strips[layer]
-            late, wide = np.maximum(0.0, 1.0 - above / own), np.maximum(0.0, 1.0 - own / above)
-            self._known[source, layer] = late if late.any() else None, wide if wide.any() else None
-        return self._known[source, layer]
+def _at(values: Mapping[Any, Real], here: slice) -> dict[Any, Real]:
+    """Return values of some of the cuts."""
+    return {key: value[here] for key, value in values.items()}
 
 
 def row_shares(cost: LayerCost) -> Real:
@@ -189,6 +149,8 @@ def row_pipeline(
 
     `ranges` are the ranges of rows of layers that are cut by rows.
     """
+    from seneca_sim.kernels.row_times import RowTables
+
     numbers = [number for number, layer in enumerate(network.layers) if not layer.is_input]
     cuts = {number: (output_range(network.layers[number], "rows"),) for number in numbers} | dict(ranges or {})
     needs: dict[Row, list[Need]] = {(number, row): [] for number in numbers for row in range(*_hull(cuts[number]))}
@@ -209,21 +171,38 @@ def row_pipeline(
                     for source_row, row in _granted(network, layer, edge, span, state_rows[number]):
                         grants[edge.source, source_row].append((number, row))
     read = {edge.source for layer in network.layers for edge in layer.edges if not edge.delay}
-    return RowPipeline(
-        _ordered(needs, grants, {}),
-        {row: tuple(each) for row, each in needs.items()},
-        {row: tuple(each) for row, each in grants.items()},
-        {number: _share_of_ranges(share[number], cuts[number]) for number in numbers},
-        tuple((number, end - 1) for number in numbers if number not in read for _, end in cuts[number]),
-        {
-            (number, row): (number, index)
-            for number in numbers
-            for index, span in enumerate(cuts[number])
-            for row in range(*span)
-        },
-        frozenset(turns),
-        frozenset(number for number in numbers if network.layers[number].out_shape[2] == 1),
+    place = {row: index for index, row in enumerate(needs)}
+    numbered = tuple((number, index) for number in numbers for index in range(len(cuts[number])))
+    part = {
+        (number, row): numbered.index((number, index))
+        for number in numbers
+        for index, span in enumerate(cuts[number])
+        for row in range(*span)
+    }
+    edges = tuple({(source, number): None for (number, _), each in needs.items() for source, _, _ in each})
+    tables = RowTables(
+        _whole(number for number, _ in needs),
+        _whole(part[row] for row in needs),
+        np.concatenate([_share_of_ranges(share[number], cuts[number]) for number in numbers]),
+        _whole(network.layers[number].out_shape[2] == 1 for number, _ in needs),
+        _begins(needs.values()),
+        _whole(place[source, first] for each in needs.values() for source, first, _ in each),
+        _whole(place[source, last] for each in needs.values() for source, _, last in each),
+        _whole(edges.index((source, number)) for (number, _), each in needs.items() for source, _, _ in each),
+        _begins(grants.values()),
+        _whole(place[row] for each in grants.values() for row in each),
+        _whole(one in turns for one in numbered),
     )
+    ends = _whole(place[number, end - 1] for number in numbers if number not in read for _, end in cuts[number])
+    return RowPipeline(tables, _ordered(tables, np.zeros(len(needs))), numbered, edges, ends)
+
+
+def _whole(numbers: Iterable[int]) -> Index:
+    return np.fromiter(numbers, np.int64)
+
+
+def _begins(lists: Iterable[Sequence[object]]) -> Index:
+    return np.cumsum([0, *map(len, lists)], dtype=np.int64)
 
 
 def _hull(spans: Sequence[Span]) -> Span:
@@ -265,34 +244,33 @@ def _served_in_turn(
     return [index for index in range(1, len(ranges)) if servers[index] == servers[index - 1]]
 
 
-def _share_of_ranges(share: Real, ranges: Sequence[Span]) -> tuple[float, ...]:
+def _share_of_ranges(share: Real, ranges: Sequence[Span]) -> Real:
     """Return the share of each row in the load of its range, of those in the load of the layer."""
     parts = [share[slice(*span)] for span in ranges]
-    return tuple(float(row) for part in parts for row in part / max(float(part.sum()), LEAST_SHARE))
+    return np.concatenate([part / max(float(part.sum()), LEAST_SHARE) for part in parts])
 
 
-def _ordered(
-    needs: Mapping[Row, Sequence[Need]], grants: Mapping[Row, Sequence[Row]], when: Mapping[Row, float]
-) -> tuple[Row, ...]:
+def _ordered(tables: RowTables, when: Real) -> Index:
     """Return rows so that each comes after those that it waits for, the earliest first of those that wait for nothing more."""
-    after: dict[Row, list[Row]] = {row: [] for row in needs}
-    waiting = dict.fromkeys(needs, 0)
-    for row in needs:
-        before = [(layer, last) for layer, _, last in needs[row]] + list(grants[row])
-        if row[1]:
-            before.append((row[0], row[1] - 1))
+    number = len(tables.layer)
+    after: list[list[int]] = [[] for _ in range(number)]
+    waiting = [0] * number
+    for row in range(number):
+        before = tables.needs_last[slice(*tables.needs_begin[row : row + 2])].tolist()
+        before += tables.grants[slice(*tables.grants_begin[row : row + 2])].tolist()
+        if row and tables.layer[row - 1] == tables.layer[row]:
+            before.append(row - 1)
         for other in before:
             after[other].append(row)
         waiting[row] = len(before)
-    ready = [(when.get(row, 0.0), index, row) for index, row in enumerate(needs) if not waiting[row]]
-    order: list[Row] = []
-    number = len(needs)
+    ready = [(float(when[row]), row, row) for row in range(number) if not waiting[row]]
+    order: list[int] = []
     while ready:
         row = heappop(ready)[2]
         order.append(row)
         for other in after[row]:
             waiting[other] -= 1
             if not waiting[other]:
-                heappush(ready, (when.get(other, 0.0), number, other))
+                heappush(ready, (float(when[other]), number, other))
                 number += 1
-    return tuple(order)
+    return np.array(order, np.int64)

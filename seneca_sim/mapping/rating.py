@@ -109,7 +109,7 @@ class Rater:
         strips = {number: np.asarray([float(layer.strips)]) for number, layer in work.items()}
         if sum(len(cores) for cores, _ in parts.values()) == allocation.n_cores:
             return float(pipeline.latency(each, strips, held)[0]) + waits
-        return pipeline.shared_latency(each, strips, held, SharedCores(parts, np.zeros_like(busy))) + waits
+        return pipeline.shared_latency(each, strips, held, SharedCores(parts, len(busy))) + waits
 
     def pipeline(self, ranges: Mapping[int, tuple[Span, ...]]) -> RowPipeline:
         """Return the row pipeline of layers of which some are cut into ranges of rows."""
@@ -188,6 +188,6 @@ def _in_turn(pipeline: RowPipeline, loads: Mapping[Range, float], held: Mapping[
     """Return how long ranges that are served in turn take, step after step: all of them but what their input FIFOs hold."""
     found: list[float] = []
     for part, load in loads.items():
-        before = found[-1] if part in pipeline.turns else 0.0
+        before = found[-1] if pipeline.in_turn(part) else 0.0
         found.append(before + (1.0 - held[part]) * load)
     return found

@@ -74,11 +74,9 @@ def refined(
         single = _moved(cut, [(move,) for move in moves])
         more = np.asarray([int(tables[at][cell] - tables[at][tuple(cut[at])]) for at, cell in moves])
         after = step_latency(problem, pipeline, single, most)
-        pairs = [
-            (moves[a], moves[b]) for a, b in _pairs(more, latency - after, cores - used) if moves[a][0] != moves[b][0]
-        ]
-        both = _moved(cut, pairs) if pairs else single[:0]
-        extra = np.asarray([more[moves.index(a)] + more[moves.index(b)] for a, b in pairs], dtype=np.int64)
+        pairs = [(a, b) for a, b in _pairs(more, latency - after, cores - used) if moves[a][0] != moves[b][0]]
+        both = _moved(cut, [(moves[a], moves[b]) for a, b in pairs]) if pairs else single[:0]
+        extra = np.asarray([more[a] + more[b] for a, b in pairs], dtype=np.int64)
         options, added = np.concatenate([single, both]), np.concatenate([more, extra])
         rated = np.concatenate([after, step_latency(problem, pipeline, both, most)]) if pairs else after
         rated = np.where(added <= cores - used, rated, np.inf)
