@@ -7,7 +7,7 @@ of XY paths visits holds one entry. Credits have one receiver and travel by its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ __all__ = ["Routing", "routing"]
 HOST = -1
 """The host among the destinations; input layer number i sends as HOST - i."""
 Cores = frozenset[int]
-Place = tuple[int, int]
+Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +31,7 @@ class Routing:
 
     groups: int
     """Groups of all senders."""
-    entries: NDArray[np.int64]
+    entries: Index
     """(mesh rows, mesh columns): entries of each router."""
 
 
@@ -55,12 +55,7 @@ def routing(network: Network, mapping: Mapping) -> Routing:
                     _sets(replayed, *box, to_host=False)
                 )
             groups |= {(part.core, cores) for cores in known[box] if cores != {part.core}}
-    entries = np.zeros((mapping.mesh[1], mapping.mesh[0]), dtype=np.int64)
-    home = (0, mapping.host_rows[0])
-    for sender, cores in groups:
-        start = mapping.place[sender] if sender > HOST else (0, mapping.host_rows[HOST - sender])
-        _enter_tree(entries, start, [home if core == HOST else mapping.place[core] for core in cores])
-    return Routing(len(groups), entries)
+    return Routing(len(groups), _entries(mapping, groups))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,13 +105,29 @@ def _sets(readers: list[_Reader], rows: Span, columns: Span, *, to_host: bool) -
                 yield frozenset(cores)
 
 
-def _enter_tree(entries: NDArray[np.int64], start: Place, ends: list[Place]) -> None:
-    """Add one entry to each router on the union of the XY paths from one place to others."""
-    columns: dict[int, tuple[int, int]] = {}
-    for x, y in ends:
-        low, high = columns.get(x, (start[1], start[1]))
-        columns[x] = min(low, y), max(high, y)
-    entries[start[1], min(start[0], *columns) : max(start[0], *columns) + 1] += 1
-    for x, (low, high) in columns.items():
-        entries[low : start[1], x] += 1
-        entries[start[1] + 1 : high + 1, x] += 1
+def _entries(mapping: Mapping, groups: Collection[tuple[int, Cores]]) -> Index:
+    """Return the groups of which each router is on a path, (rows, columns) of the mesh.
+
+    XY paths run along the row of the sender, then along the columns of the destinations.
+    """
+    columns, rows = mapping.mesh
+    place = np.array([*mapping.place, (0, mapping.host_rows[0])], np.int64)  # HOST is the last
+    ports = [place[sender] if sender > HOST else (0, mapping.host_rows[HOST - sender]) for sender, _ in groups]
+    from_x, from_y = np.array(ports, np.int64).reshape(-1, 2).T
+    group = np.repeat(np.arange(len(groups)), [len(cores) for _, cores in groups])
+    to_x, to_y = place[np.fromiter((core for _, cores in groups for core in cores), np.int64)].T
+    first, last = from_x.copy(), from_x.copy()
+    np.minimum.at(first, group, to_x)
+    np.maximum.at(last, group, to_x)
+    branch, which = np.unique(group * columns + to_x, return_inverse=True)
+    owner, x = np.divmod(branch, columns)
+    low, high = from_y[owner], from_y[owner]
+    np.minimum.at(low, which, to_y)
+    np.maximum.at(high, which, to_y)
+    along_row, along_column = np.zeros((rows, columns + 1), np.int64), np.zeros((rows + 1, columns), np.int64)
+    np.add.at(along_row, (from_y, first), 1)
+    np.add.at(along_row, (from_y, last + 1), -1)
+    for begin, end in ((low, from_y[owner]), (from_y[owner] + 1, high + 1)):
+        np.add.at(along_column, (begin, x), 1)
+        np.add.at(along_column, (end, x), -1)
+    return np.cumsum(along_row, axis=1)[:, :-1] + np.cumsum(along_column, axis=0)[:-1]
