@@ -12,12 +12,13 @@ from seneca_sim.chip import Chip
 from seneca_sim.errors import RequestError
 from seneca_sim.graph.network import Network
 from seneca_sim.mapping.geometry import neuron_box
-from seneca_sim.mapping.goals import GOALS, ROOMY, STRATEGIES, STRIPED, USEFUL_WINDOW, Draft, Task, items, runs_ahead
+from seneca_sim.mapping.goals import GOALS, ROOMY, STRATEGIES, STRIPED, items
 from seneca_sim.mapping.memory import Memory, core_memory, layer_memory
 from seneca_sim.mapping.packing import lower_bound
 from seneca_sim.mapping.placement import host_rows, mesh_size, place_cores, traffic
 from seneca_sim.mapping.provision import provision_rows
 from seneca_sim.mapping.strips import COUNTS
+from seneca_sim.mapping.task import USEFUL_WINDOW, Draft, Task, runs_ahead
 from seneca_sim.mapping.types import Mapping, Part
 from seneca_sim.mapping.validate import routing_fits, validate_mapping
 from seneca_sim.yaml_positions import did_you_mean

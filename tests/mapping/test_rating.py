@@ -12,12 +12,12 @@ from seneca_sim.mapping.automatic import automatic_mapping
 from seneca_sim.mapping.balance import Allocation
 from seneca_sim.mapping.balanced import strip_problem
 from seneca_sim.mapping.cost import layer_cost
-from seneca_sim.mapping.goals import USEFUL_WINDOW
 from seneca_sim.mapping.pipeline import row_pipeline, row_shares
 from seneca_sim.mapping.provision import provision_rows
 from seneca_sim.mapping.rating import Rater
 from seneca_sim.mapping.refine import step_latency
 from seneca_sim.mapping.splits import Split
+from seneca_sim.mapping.task import USEFUL_WINDOW
 from seneca_sim.simulation import simulate
 from tests.mapping.systems import add, conv, dense, host, layer, network, whole
 from tests.mapping.traces import random_trace
