@@ -34,9 +34,8 @@ def part_records(plan: Plan, emission_start: NDArray[np.int64]) -> tuple[NDArray
         fresh, windows = zip(*(fresh_tables(plan, plan_part, axis) for axis in (0, 1)), strict=True)
         low = [begin - plan_part.neurons[0][0] for begin, _ in plan_part.windows[0]]
         channels = part.channels[1] - part.channels[0]
-        touched_from = {"always": ALWAYS, "touched": 0, "touched_later": 0 if plan.trace.continues else 1}[
-            costs.evaluate
-        ]
+        later = 0 if plan.trace.continues else 1
+        touched_from = {"always": ALWAYS, "touched": 0, "touched_later": later}[costs.evaluate]
         bubble = plan.timing.lc_chunk
         fill(
             record,
