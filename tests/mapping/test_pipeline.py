@@ -8,7 +8,7 @@ from seneca_sim.mapping.automatic import automatic_mapping
 from seneca_sim.mapping.balanced import strip_problem
 from seneca_sim.mapping.cost import layer_cost
 from seneca_sim.mapping.memory import core_memory
-from seneca_sim.mapping.pipeline import row_pipeline, row_shares
+from seneca_sim.mapping.pipeline import SharedCores, row_pipeline, row_shares
 from seneca_sim.mapping.provision import provision_rows
 from seneca_sim.mapping.refine import refined, step_latency
 from seneca_sim.mapping.validate import mapping_findings
@@ -125,3 +125,31 @@ def test_state_rows_beyond_the_least_stop_where_memory_ends():
     mapping = automatic_mapping(net, small, cores=2)
     assert mapping_findings(net, small, mapping) == ()
     assert [part.state_rows for part in mapping.parts][1] == 6
+
+
+def test_cuts_looked_at_together_are_those_looked_at_alone():
+    """More cuts than a block of the kernel holds."""
+    net = chain((8, 16, 16, 8), 12, last_stride=2)
+    pipeline = row_pipeline(net, dict.fromkeys(range(1, 5), 5), even(net))
+    rng = np.random.default_rng(0)
+    loads = {(number, 0): rng.uniform(10, 100, 300) for number in range(1, 5)}
+    strips = {number: rng.integers(1, 9, 300).astype(np.float64) for number in range(1, 5)}
+    together = pipeline.latency(loads, strips, {})
+    for cut in range(0, 300, 37):
+        here = slice(cut, cut + 1)
+        alone = pipeline.latency(
+            {key: load[here] for key, load in loads.items()}, {key: count[here] for key, count in strips.items()}, {}
+        )
+        assert float(alone[0]) == float(together[cut])
+
+
+def test_layers_on_cores_of_their_own_share_nothing():
+    net = chain((8, 16, 16, 8), 12, last_stride=2)
+    pipeline = row_pipeline(net, dict.fromkeys(range(1, 5), 5), even(net))
+    loads = {(number, 0): np.asarray([10.0 * number]) for number in range(1, 5)}
+    strips = {number: np.ones(1) for number in range(1, 5)}
+    own = SharedCores({part: (np.asarray([part[0] - 1]), load) for part, load in loads.items()}, 4)
+    alone = float(pipeline.latency(loads, strips, {})[0])
+    assert pipeline.shared_latency(loads, strips, {}, own) == pytest.approx(alone)
+    one = SharedCores({part: (np.zeros(1, np.int64), load) for part, load in loads.items()}, 1)
+    assert pipeline.shared_latency(loads, strips, {}, one) > sum(float(load[0]) for load in loads.values()) > alone
