@@ -88,7 +88,7 @@ class Request:
         if self.steps is not None and self.steps > LARGEST_STEPS:
             raise RequestError(f"steps must be at most {LARGEST_STEPS}, not {self.steps}; run the recording in pieces")
         for name in ("seed", "begin", "warmup"):
-            _check_least(name, getattr(self, name), 0)
+            _check_least(name, getattr(self, name), 0, optional=False)
         _check_positive("dt_us", self.dt_us)
         for name, kind in _LISTS.items():
             if isinstance(value := getattr(self, name), str):
@@ -225,9 +225,11 @@ def _check_choice(name: str, value: object, choices: Sequence[str]) -> None:
         raise RequestError(f"{name} must be one of {', '.join(choices)}, not {value!r}{guess}")
 
 
-def _check_least(name: str, value: object, least: int) -> None:
-    """Raise `RequestError` unless a value is None or an integer that is large enough."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+def _check_least(name: str, value: object, least: int, *, optional: bool = True) -> None:
+    """Raise `RequestError` unless a value is an integer that is large enough, or None where that is a choice."""
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise RequestError(f"{name} must be an integer >= {least}, not {value!r}")
 
 

@@ -239,7 +239,7 @@ def _run(request: Request, sources: Sources, planned: _Planned) -> Run:
         warmup=request.warmup,
         step_us=_step_us(network),
         classifies=network.task == "classification",
-        sigma_delta=any(isinstance(layer.neuron, SigmaDelta) for layer in network.layers),
+        sigma_delta=not trace.continues and any(isinstance(layer.neuron, SigmaDelta) for layer in network.layers),
         assumptions=_assumptions(request, planned),
     )
 

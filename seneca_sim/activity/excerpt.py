@@ -8,6 +8,7 @@ from seneca_sim.activity.trace import Trace
 from seneca_sim.errors import RequestError
 from seneca_sim.events.sparse import LayerTrace
 from seneca_sim.graph.network import Network
+from seneca_sim.units import counted
 
 __all__ = ["excerpt"]
 
@@ -38,5 +39,6 @@ def excerpt(network: Network, trace: Trace, begin: int) -> Trace:
         for number, layer in enumerate(trace.layers)
     )
     layers = tuple(layer.since(begin) for layer in trace.layers)
-    description = f"{trace.description}; from step {begin} on"
+    left_out = f"{counted(begin, 'step')} in front left out"
+    description = f"{trace.description}; {left_out}" if trace.description else left_out
     return replace(trace, layers=layers, held=held, sops=trace.sops[begin:], class_scores=None, description=description)

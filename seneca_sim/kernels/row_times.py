@@ -59,7 +59,7 @@ def row_times(
     """
     cuts = loads.shape[1]
     late, spread = turns
-    begun, sent = np.zeros((2, len(order), cuts))
+    begun, sent = np.zeros((2, len(tables.layer), cuts))
     taken, gone = np.zeros((2, *loads.shape))
     opened = np.zeros(len(loads), np.bool_)
     start, end, wide, free = np.zeros((4, cuts))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seneca_sim.errors import MappingError
 from seneca_sim.graph.network import Edge, Layer, Network
 from seneca_sim.mapping.cost import LayerCost
 from seneca_sim.mapping.geometry import Span, edge_axis, input_range, neuron_range, output_range, windows
@@ -273,4 +274,6 @@ def _ordered(tables: RowTables, when: Real) -> Index:
             if not waiting[other]:
                 heappush(ready, (float(when[other]), number, other))
                 number += 1
+    if len(order) < len(tables.layer):
+        raise MappingError("rows wait for each other: a layer has fewer state rows than its windows and skips need")
     return np.array(order, np.int64)

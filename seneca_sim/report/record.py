@@ -128,7 +128,7 @@ class Run:
     """Input time of one step; None for frames."""
     classifies: bool
     sigma_delta: bool
-    """Whether a layer is sigma-delta, so that the first step stands apart."""
+    """Whether a layer is sigma-delta and starts at zero, so that the first step stands apart."""
     assumptions: tuple[str, ...]
 
 

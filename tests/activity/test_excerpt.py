@@ -1,5 +1,7 @@
 """Steps of a trace as a trace of its own: what is kept, what is held, and what a chip makes of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,22 @@ def test_a_begin_outside_of_the_trace_is_refused(begin):
     network, trace = recurrent_run(1)
     with pytest.raises(RequestError, match=f"begin must be one of the 5 steps of the run, 0 to 4, not {begin}"):
         excerpt(network, trace, begin)
+
+
+def test_an_excerpt_says_so():
+    network, trace = recurrent_run(1)
+    described = replace(trace, description="camera.csv")
+    twice = excerpt(network, excerpt(network, described, 1), 2)
+    assert twice.description == "camera.csv; 1 step in front left out; 2 steps in front left out"
+    assert excerpt(network, replace(trace, description=""), 2).description == "2 steps in front left out"
+
+
+def test_the_first_step_of_an_excerpt_does_not_stand_apart():
+    whole = simulate("digits-sigma-delta", steps=3, cores=2, engine="estimate")
+    later = simulate("digits-sigma-delta", steps=3, cores=2, engine="estimate", begin=1)
+    assert whole.summary["first_step_energy_uj"] > 0
+    assert later.summary["first_step_energy_uj"] is None
+    assert later.summary["sops"] == sum(whole.steps["sops"].iloc[1:])
 
 
 def test_an_excerpt_survives_the_file(tmp_path):

@@ -21,6 +21,7 @@ from tests.report.records import small_network, small_run
         ({"max_spikes": 0}, "max_spikes must be an integer >= 1, not 0"),
         ({"seed": -1}, "seed must be an integer >= 0, not -1"),
         ({"begin": -1}, "begin must be an integer >= 0, not -1"),
+        ({"begin": None}, "begin must be an integer >= 0, not None"),
         ({"warmup": -1}, "warmup must be an integer >= 0, not -1"),
         ({"dt_us": 0}, "dt_us must be a finite number > 0, not 0"),
         ({"dt_us": float("nan")}, "dt_us must be a finite number > 0, not nan"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from seneca_sim.chip import load_chip
+from seneca_sim.errors import MappingError
 from seneca_sim.mapping.automatic import automatic_mapping
 from seneca_sim.mapping.balanced import strip_problem
 from seneca_sim.mapping.cost import layer_cost
@@ -153,3 +154,9 @@ def test_layers_on_cores_of_their_own_share_nothing():
     assert pipeline.shared_latency(loads, strips, {}, own) == pytest.approx(alone)
     one = SharedCores({part: (np.zeros(1, np.int64), load) for part, load in loads.items()}, 1)
     assert pipeline.shared_latency(loads, strips, {}, one) > sum(float(load[0]) for load in loads.values()) > alone
+
+
+def test_rows_that_wait_for_each_other_are_refused():
+    net = chain((4, 4), 10)
+    with pytest.raises(MappingError, match="rows wait for each other"):
+        row_pipeline(net, {1: 1, 2: 1}, even(net))
