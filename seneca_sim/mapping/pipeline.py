@@ -182,17 +182,19 @@ def row_pipeline(
     }
     edges = tuple({(source, number): None for (number, _), each in needs.items() for source, _, _ in each})
     tables = RowTables(
-        _whole(number for number, _ in needs),
-        _whole(part[row] for row in needs),
-        np.concatenate([_share_of_ranges(share[number], cuts[number]) for number in numbers]),
-        _whole(network.layers[number].out_shape[2] == 1 for number, _ in needs),
-        _begins(needs.values()),
-        _whole(place[source, first] for each in needs.values() for source, first, _ in each),
-        _whole(place[source, last] for each in needs.values() for source, _, last in each),
-        _whole(edges.index((source, number)) for (number, _), each in needs.items() for source, _, _ in each),
-        _begins(grants.values()),
-        _whole(place[row] for each in grants.values() for row in each),
-        _whole(one in turns for one in numbered),
+        layer=_whole(number for number, _ in needs),
+        part=_whole(part[row] for row in needs),
+        share=np.concatenate([_share_of_ranges(share[number], cuts[number]) for number in numbers]),
+        narrow=_whole(network.layers[number].out_shape[2] == 1 for number, _ in needs),
+        needs_begin=_begins(needs.values()),
+        needs_first=_whole(place[source, first] for each in needs.values() for source, first, _ in each),
+        needs_last=_whole(place[source, last] for each in needs.values() for source, _, last in each),
+        needs_edge=_whole(
+            edges.index((source, number)) for (number, _), each in needs.items() for source, _, _ in each
+        ),
+        grants_begin=_begins(grants.values()),
+        grants=_whole(place[row] for each in grants.values() for row in each),
+        turn=_whole(one in turns for one in numbered),
     )
     ends = _whole(place[number, end - 1] for number in numbers if number not in read for _, end in cuts[number])
     return RowPipeline(tables, _ordered(tables, np.zeros(len(needs))), numbered, edges, ends)
