@@ -33,9 +33,9 @@ def excerpt(network: Network, trace: Trace, begin: int) -> Trace:
         )
     if begin == 0:
         return trace
-    recurrent = {edge.source for layer in network.layers for edge in layer.edges if edge.delay}
+    replayed = network.replayed
     held = tuple(
-        layer.step(begin - 1) if number in recurrent else LayerTrace.silent(1)
+        layer.step(begin - 1) if number in replayed else LayerTrace.silent(1)
         for number, layer in enumerate(trace.layers)
     )
     layers = tuple(layer.since(begin) for layer in trace.layers)

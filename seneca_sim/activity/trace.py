@@ -48,6 +48,8 @@ class Trace:
         before = self.held or (LayerTrace.silent(1),) * len(self.layers)
         return tuple(joined([held, layer]) for held, layer in zip(before, self.layers, strict=True))
 
-    def replayed(self, layer: int) -> LayerTrace:
-        """Return the steps that are replayed of a layer: what it holds, and all steps but the last."""
+    def sent(self, layer: int, delay: int) -> LayerTrace:
+        """Return the steps of a layer, or (delay 1) those that are replayed of it: what it holds, and all steps but the last."""
+        if not delay:
+            return self.layers[layer]
         return joined([*self.held[layer : layer + 1], self.layers[layer].first(self.n_steps - 1)])

@@ -112,7 +112,7 @@ def load_trace(path: str | Path, network: Network) -> Trace:
     scores = arrays.get("class_scores")
     sops = _array(path, arrays, "sops")
     trace = Trace(layers, about["source"], sops, scores, about["description"], held=held)
-    check_trace(f"{path}", trace, network, about["steps"])
+    check_trace(str(path), trace, network, about["steps"])
     _check_sops(path, trace, network)
     if scores is not None and (scores.dtype != np.float64 or scores.ndim != 1 or not scores.size):
         raise ActivityError(

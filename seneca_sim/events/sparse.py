@@ -144,13 +144,19 @@ def joined(traces: list[LayerTrace]) -> LayerTrace:
     values: list[Any] = [trace.value for trace in traces if trace.value is not None]
     return LayerTrace(
         _running([trace.step_start for trace in traces]),
-        np.concatenate([trace.position for trace in traces]),
+        _chained([trace.position for trace in traces]),
         _running([trace.first_event for trace in traces]),
-        np.concatenate([trace.channel for trace in traces]),
-        np.concatenate(values) if values else None,
+        _chained([trace.channel for trace in traces]),
+        _chained(values) if values else None,
         np.concatenate([trace.neuron_events for trace in traces]),
         np.concatenate([trace.saturations for trace in traces]),
     )
+
+
+def _chained(arrays: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return arrays one behind the other; one beside empty ones is not copied."""
+    filled = [array for array in arrays if len(array)]
+    return filled[0] if len(filled) == 1 else np.concatenate(arrays)
 
 
 def _running(starts: list[NDArray[np.int64]]) -> NDArray[np.int64]:

@@ -215,3 +215,8 @@ class Network:
     weights: Literal["given", "random", "absent"] = "given"
     """`absent`: the definition of a published network whose weights are not public (its arrays are placeholders of one
     zero, broadcast): it has shapes and counts, and runs from a synthetic activity only. `random`: drawn, thresholds calibrated."""
+
+    @property
+    def replayed(self) -> frozenset[int]:
+        """Layers whose values of the step before a recurrent edge reads."""
+        return frozenset(edge.source for layer in self.layers for edge in layer.edges if edge.delay)

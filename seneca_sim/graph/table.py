@@ -163,7 +163,7 @@ def layer_table(network: Network) -> tuple[LayerRow, ...]:
     >>> row.dense_macs, row.dense_macs_valid, row.weight_bits
     (288, 200, 144)
     """
-    held = {edge.source for layer in network.layers for edge in layer.edges if edge.delay}
+    held = network.replayed
     return tuple(_row(network, layer, index in held) for index, layer in enumerate(network.layers))
 
 

@@ -21,7 +21,7 @@ from seneca_sim.activity.trace import Trace
 from seneca_sim.chip import Chip
 from seneca_sim.graph.network import Network
 from seneca_sim.mapping.balance import SHARED_PRECISION, Allocation, least_load, packed
-from seneca_sim.mapping.cost import layer_cost, sent_values
+from seneca_sim.mapping.cost import Cuts, layer_cost, sent_values
 from seneca_sim.mapping.memory import layer_memory
 from seneca_sim.mapping.pipeline import RowPipeline
 from seneca_sim.mapping.refine import refined
@@ -42,7 +42,6 @@ smaller, and may fill the memories of fewer cores.
 """
 ROOM = (1.0, 0.9, 0.8)
 """Shares of a core's memory that a part may take where layers share cores: each is tried; what is left is room for others."""
-Cuts = dict[int, tuple[int, ...]]
 Cells = tuple[tuple[int, int], ...]
 """(choice, count) of each layer."""
 Tried = dict[tuple[float, Cells], Allocation | None]

@@ -25,8 +25,10 @@ from seneca_sim.graph.network import Edge, Layer, Network, Precision
 from seneca_sim.mapping.firing import evaluate_rule, fire_options
 from seneca_sim.mapping.geometry import Axis, AxisName, edge_axis, output_range, windows
 
-__all__ = ["LayerCost", "Sent", "layer_cost", "packet_flits", "sent_values"]
+__all__ = ["Cuts", "LayerCost", "Sent", "layer_cost", "packet_flits", "sent_values"]
 
+Cuts = Map[int, tuple[int, ...]]
+"""Per layer, the channels before which it is cut."""
 Real = NDArray[np.floating[Any]]
 Index = NDArray[np.signedinteger[Any]]
 
@@ -54,7 +56,7 @@ def sent_values(
     if trace is None:
         position = np.repeat(np.arange(rows * columns, dtype=np.int64), len(edges) - 1)
         return Sent(position // columns, position % columns, np.tile(np.ediff1d(edges), rows * columns), 1.0)
-    steps = trace.replayed(number) if delay else trace.layers[number]
+    steps = trace.sent(number, delay)
     position = steps.position.astype(np.int64)
     values: Index = np.ediff1d(steps.first_event)
     if cuts:
@@ -193,7 +195,7 @@ def layer_cost(
     chip: Chip,
     number: int,
     trace: Trace | None,
-    cuts: Map[int, tuple[int, ...]] | None = None,
+    cuts: Cuts | None = None,
     axis: AxisName = "rows",
 ) -> LayerCost:
     """Return the loads of a layer along an axis; `cuts` are the channels before which its source layers are cut, by layer."""
@@ -219,7 +221,7 @@ def layer_cost(
     sending = np.bincount(sent.row if axis == "rows" else sent.column, cycles, len(rows)) * sent.weight
     control = fired * timing.rv_fire + (layer.out_shape[across] - fired) * timing.rv_untouched
     tokens = 1
-    if any(edge.delay and edge.source == number for each in network.layers for edge in each.edges):
+    if number in network.replayed:
         sending *= 2
         control += timing.rv_replay * layer.out_shape[across]
         tokens = 2

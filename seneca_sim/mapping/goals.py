@@ -11,8 +11,8 @@ from seneca_sim.mapping.balance import Allocation, energy_per_step, packed
 from seneca_sim.mapping.geometry import Span, output_range
 from seneca_sim.mapping.memory import layer_memory, weight_owners
 from seneca_sim.mapping.packing import Item, lower_bound, pack
-from seneca_sim.mapping.powers import least_powers, relieved, teams_of
-from seneca_sim.mapping.search import lowest_rated, of_teams
+from seneca_sim.mapping.powers import least_powers, of_teams, relieved, teams_of
+from seneca_sim.mapping.search import lowest_rated
 from seneca_sim.mapping.splits import UNLIMITED, even_ranges, part_bits, row_choices
 from seneca_sim.mapping.task import Draft, Task, layer_splits, strips_of, too_few, too_large
 

@@ -106,7 +106,7 @@ def layer_memory(network: Network, chip: Chip, number: int) -> LayerMemory:
     whole = whole_maps(kind, options) * state
     weighted = [edge for edge in layer.edges if edge.weight is not None]
     width = bits_of(chip, "weight", layer.precision.weight) if weighted else 0
-    held = any(edge.delay and edge.source == number for each in network.layers for edge in each.edges)
+    held = number in network.replayed
     skips = chip.core.masked.value == "chunk_skip"
     return LayerMemory(
         weight_bits=width * sum(edge.sums * _weights_of_channel(edge) for edge in weighted),

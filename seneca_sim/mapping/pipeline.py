@@ -55,9 +55,14 @@ class SharedCores:
 
     def lists(self, ranges: Sequence[Range]) -> tuple[Index, Index, NDArray[np.float64]]:
         """Return (where each range begins, cores, loads)."""
-        cores, loads = zip(*(self.parts[part] for part in ranges), strict=True)
+        nothing = np.zeros(0, np.int64), np.zeros(0)
+        cores, loads = zip(*(self.parts.get(part, nothing) for part in ranges), strict=True)
         begin = np.cumsum([0, *map(len, cores)], dtype=np.int64)
         return begin, np.concatenate(cores).astype(np.int64), np.concatenate(loads, dtype=np.float64)
+
+
+_APART = SharedCores({}, 0)
+"""Every range on cores of its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,14 +88,14 @@ class RowPipeline:
         cuts = len(next(iter(loads.values())))
         blocks = [slice(first, first + BLOCK) for first in range(0, cuts, BLOCK)]
         return np.concatenate(
-            [self._last(self._sent(self.order, _at(loads, here), _at(strips, here), held, None)) for here in blocks]
+            [self._last(self._sent(self.order, _at(loads, here), _at(strips, here), held, _APART)) for here in blocks]
         )
 
     def shared_latency(
         self, loads: Mapping[Range, Real], strips: Mapping[int, Real], held: Mapping[Range, float], cores: SharedCores
     ) -> float:
         """Return the latency of one cut of which parts share cores [cycles]."""
-        alone = self._sent(self.order, loads, strips, held, None)
+        alone = self._sent(self.order, loads, strips, held, _APART)
         order = _ordered(self.tables, alone[:, 0])
         return float(self._last(self._sent(order, loads, strips, held, cores))[0])
 
@@ -107,7 +112,7 @@ class RowPipeline:
         loads: Mapping[Range, Real],
         strips: Mapping[int, Real],
         held: Mapping[Range, float],
-        cores: SharedCores | None,
+        cores: SharedCores,
     ) -> Real:
         """Return when each row is sent (rows, cuts)."""
         from seneca_sim.kernels.row_times import row_times
@@ -119,9 +124,6 @@ class RowPipeline:
             np.maximum(0.0, 1.0 - np.divide(*pair)).reshape(shape) for pair in ((above, below), (below, above))
         )
         kept = np.array([held.get(part, 0.0) for part in self.ranges])
-        if cores is None:
-            own = np.zeros(len(self.ranges) + 1, np.int64), np.zeros(0, np.int64), np.zeros(0)
-            return row_times(self.tables, order, work, (late, spread), kept, own, np.zeros(0))
         return row_times(
             self.tables, order, work, (late, spread), kept, cores.lists(self.ranges), np.zeros(cores.n_cores)
         )

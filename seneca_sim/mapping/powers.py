@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from seneca_sim.mapping.balance import Allocation
 from seneca_sim.mapping.balanced import StripProblem
 from seneca_sim.mapping.splits import LayerSplits, Split
 from seneca_sim.mapping.strips import COUNTS, LayerStrips
 
-__all__ = ["Team", "least_powers", "relieved", "teams_of"]
+__all__ = ["least_powers", "of_teams", "relieved", "teams_of"]
 
 Team = tuple[Split, ...]
 """Splits of layers on the same cores: the k-th part of each stands on the k-th core."""
@@ -100,6 +101,16 @@ def relieved(teams: Sequence[Team], problem: StripProblem, cores: int) -> list[T
         else:
             break
     return [cuts.team(index, grids[index]) if index in grids else team for index, team in enumerate(teams)]
+
+
+def of_teams(teams: Sequence[Team]) -> Allocation:
+    """Return the splits of all teams, each team on cores of its own."""
+    cores: list[int] = []
+    first = 0
+    for team in teams:
+        cores += [first + core for split in team for core in range(split.n_parts)]
+        first += max(split.n_parts for split in team)
+    return Allocation(tuple(split for team in teams for split in team), tuple(cores))
 
 
 class _Cuts:

@@ -18,18 +18,16 @@ from seneca_sim.activity.trace import Trace
 from seneca_sim.chip import Chip
 from seneca_sim.graph.network import Network
 from seneca_sim.mapping.balance import Allocation
-from seneca_sim.mapping.cost import LayerCost, layer_cost, sent_values
+from seneca_sim.mapping.cost import Cuts, LayerCost, layer_cost, sent_values
 from seneca_sim.mapping.geometry import AxisName, Span, output_range
 from seneca_sim.mapping.pipeline import Range, RowPipeline, SharedCores, row_pipeline, row_shares
 from seneca_sim.mapping.splits import Split
 from seneca_sim.mapping.strips import Bursts, bursts
 
-__all__ = ["Cuts", "Rater", "channel_cuts"]
+__all__ = ["Rater", "channel_cuts"]
 
 Real = NDArray[np.floating[Any]]
 Index = NDArray[np.int64]
-Cuts = dict[int, tuple[int, ...]]
-"""Per layer, the channels before which it is cut."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,14 +8,15 @@ from dataclasses import replace
 from seneca_sim.errors import MappingError
 from seneca_sim.mapping.balance import Allocation, balanced_apart, balanced_shared
 from seneca_sim.mapping.balanced import WAITING, StripProblem, packings, strip_cuts
+from seneca_sim.mapping.cost import Cuts
 from seneca_sim.mapping.memory import weight_owners
-from seneca_sim.mapping.powers import Team, least_powers, relieved, teams_of
-from seneca_sim.mapping.rating import Cuts, Rater, channel_cuts
+from seneca_sim.mapping.powers import least_powers, of_teams, relieved, teams_of
+from seneca_sim.mapping.rating import Rater, channel_cuts
 from seneca_sim.mapping.splits import UNLIMITED, LayerSplits
 from seneca_sim.mapping.strips import COUNTS
 from seneca_sim.mapping.task import USEFUL_WINDOW, Task, layer_splits, runs_ahead, strips_of
 
-__all__ = ["lowest_rated", "of_teams"]
+__all__ = ["lowest_rated"]
 
 REFINEMENTS = 2
 """Times that loads are computed anew for producers cut as found."""
@@ -178,13 +179,3 @@ def _rows_may_be_cut(task: Task) -> bool:
     """
     shapes = [task.network.layers[number].shape for number in task.mapped]
     return task.most_strips == COUNTS[-1] and max(rows * columns for _, rows, columns in shapes) <= SMALL_MAP
-
-
-def of_teams(teams: Sequence[Team]) -> Allocation:
-    """Return the splits of all teams, each team on cores of its own."""
-    cores: list[int] = []
-    first = 0
-    for team in teams:
-        cores += [first + core for split in team for core in range(split.n_parts)]
-        first += max(split.n_parts for split in team)
-    return Allocation(tuple(split for team in teams for split in team), tuple(cores))

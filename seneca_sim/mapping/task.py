@@ -10,10 +10,9 @@ from seneca_sim.chip import Chip
 from seneca_sim.errors import MappingError
 from seneca_sim.graph.network import Layer, Network
 from seneca_sim.mapping.balanced import StripProblem, strip_problem
-from seneca_sim.mapping.cost import layer_cost
+from seneca_sim.mapping.cost import Cuts, layer_cost
 from seneca_sim.mapping.geometry import Span
 from seneca_sim.mapping.memory import layer_memory
-from seneca_sim.mapping.rating import Cuts
 from seneca_sim.mapping.splits import UNLIMITED, LayerSplits, part_bits
 from seneca_sim.mapping.strips import COUNTS
 

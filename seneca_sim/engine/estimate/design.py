@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from seneca_sim.activity.trace import LayerTrace, Trace
+from seneca_sim.activity.trace import Trace
 from seneca_sim.chip.timing import Timing
 from seneca_sim.engine.costs import Costs
 from seneca_sim.graph.network import Edge, Network
@@ -41,11 +41,6 @@ class Design:
     def steps(self) -> int:
         """Time steps."""
         return self.trace.n_steps
-
-    @cached_property
-    def sent(self) -> tuple[LayerTrace, ...]:
-        """What each layer sends, behind what it holds from the step before the first."""
-        return self.trace.with_held()
 
     @cached_property
     def inlets(self) -> list[Inlet]:

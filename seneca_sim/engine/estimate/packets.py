@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seneca_sim.activity.trace import LayerTrace
 from seneca_sim.engine.estimate.design import Design
 
 __all__ = ["Packets", "packets_of"]
@@ -52,35 +53,25 @@ class Packets:
         step, y, x, sender = self.step[kept], self.y[kept], self.x[kept], self.sender[kept]
         return Packets(step, y, x, sender, self.first[kept], self.count[kept], self.flits[kept], self.shape)
 
-    def after_first_step(self) -> Packets:
-        """Return the packets of all steps but the first, which are numbered from 0 again."""
-        later = self.at(self.step > 0)
-        return replace(later, step=later.step - 1, shape=(self.shape[0] - 1, *self.shape[1:]))
-
-    def before_last_step(self) -> Packets:
-        """Return the packets of all steps but the last."""
-        return replace(self.at(self.step < self.shape[0] - 1), shape=(self.shape[0] - 1, *self.shape[1:]))
-
 
 def summed(place: Index, amount: NDArray[np.generic], size: int) -> Index:
     """Return (size,) sums of whole amounts by place (exact below 2**53)."""
     return np.bincount(place, amount, minlength=size).astype(np.int64)
 
 
-def packets_of(design: Design, layer: int) -> Packets:
-    """Return what a layer sends: one packet per position, fire task and packet capacity (`engine/timing.md` 9).
-
-    Step 0 is what it holds from the step before the run; what it replays are all steps but the last.
-    """
+def packets_of(design: Design, layer: int, delay: int) -> Packets:
+    """Return what a layer sends, or (delay 1) replays: one packet per position, fire task and capacity (`engine/timing.md` 9)."""
     timing, shape = design.timing, design.network.layers[layer].out_shape
     pairs = timing.flit_bits // (max(1, (shape[0] - 1).bit_length()) + design.costs.layers[layer].value_bits)
     pairs = max(1, pairs)
     capacity = max(1, (timing.max_flits - timing.header_flits) * pairs)
-    tables = [_split(design, layer, tasks, capacity) for tasks in _families(_tasks(design, layer))]
+    sent = design.trace.sent(layer, delay)
+    tables = [_split(design, layer, sent, tasks, capacity) for tasks in _families(_tasks(design, layer))]
     step, position, sender, first, count = (np.concatenate(columns) for columns in zip(*tables, strict=True))
     y, x = np.divmod(position, shape[2])
     flits = timing.header_flits + -(-count // pairs)
-    return Packets(step, y, x, sender, first, count, flits, (design.steps + 1, shape[1], shape[2]))
+    step += design.steps - sent.n_steps  # where a network starts, there is nothing to replay in its first step
+    return Packets(step, y, x, sender, first, count, flits, (design.steps, shape[1], shape[2]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,9 +113,8 @@ def _families(tasks: list[_Task]) -> list[list[_Task]]:
     return families
 
 
-def _split(design: Design, layer: int, tasks: list[_Task], capacity: int) -> tuple[Index, ...]:
+def _split(design: Design, layer: int, trace: LayerTrace, tasks: list[_Task], capacity: int) -> tuple[Index, ...]:
     """Return (step, position, sender, first value, count) of packets of at most `capacity` values, step by step."""
-    trace = design.sent[layer]
     task_of = np.full(design.network.layers[layer].shape[0], -1, np.int16)
     for number, task in enumerate(tasks):
         task_of[slice(*task.channels)] = number

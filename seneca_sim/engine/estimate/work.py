@@ -97,12 +97,9 @@ def work_of(design: Design) -> Work:
 def _add_packets(work: Work, layer: int) -> None:
     """Add what a layer sends, and what it replays."""
     design = work.design
-    packets = packets_of(design, layer)
-    work.packets[layer, 0] = packets.after_first_step()
-    work.reach[layer, 0] = reach_of(design, layer, 0)
-    if any(edge.delay and edge.source == layer for other in design.network.layers for edge in other.edges):
-        work.packets[layer, 1] = packets.before_last_step()
-        work.reach[layer, 1] = reach_of(design, layer, 1)
+    for delay in (0, 1) if layer in design.network.replayed else (0,):
+        work.packets[layer, delay] = packets_of(design, layer, delay)
+        work.reach[layer, delay] = reach_of(design, layer, delay)
 
 
 def _add_intakes(work: Work) -> None:
@@ -114,7 +111,7 @@ def _add_intakes(work: Work) -> None:
     for inlet in design.inlets:
         key = inlet.link.source, inlet.link.delay
         if key not in sources:
-            sources[key] = Source(work.packets[key], design.sent[key[0]].channel)
+            sources[key] = Source(work.packets[key], design.trace.sent(*key).channel)
         part = design.mapping.parts[inlet.part]
         box = inlet.edge, part.rows, part.columns
         if box not in axes:

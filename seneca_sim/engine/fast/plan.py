@@ -154,7 +154,7 @@ def _add_part(plan: Plan, number: int) -> None:
 
 def _add_replays(plan: Plan) -> None:
     """Add the replays of parts of layers with outgoing delay edges."""
-    replayed = {edge.source for layer in plan.network.layers for edge in layer.edges if edge.delay}
+    replayed = plan.network.replayed
     for number, part in enumerate(plan.mapping.parts):
         if part.layer in replayed:
             plan.parts[number].replay = len(plan.senders)
